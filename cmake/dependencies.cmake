@@ -1,0 +1,32 @@
+# Third-party parts: nlohmann-json (header only), OpenSSL's libcrypto (not on Windows), GoogleTest (tests).
+find_path(LNX_JSON_INCLUDE nlohmann/json.hpp PATHS /usr/include NO_CMAKE_FIND_ROOT_PATH REQUIRED)
+# A cross build must not see the rest of the host's /usr/include, so the headers are reached through a folder of their own.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/json)
+if(CMAKE_CROSSCOMPILING)
+  file(CREATE_LINK ${LNX_JSON_INCLUDE}/nlohmann ${CMAKE_BINARY_DIR}/json/nlohmann SYMBOLIC)
+  set(LNX_JSON_INCLUDE ${CMAKE_BINARY_DIR}/json)
+endif()
+add_library(lnx_json INTERFACE)
+target_include_directories(lnx_json SYSTEM INTERFACE ${LNX_JSON_INCLUDE})
+
+find_package(Threads REQUIRED)
+if(NOT WIN32)
+  find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+endif()
+
+if(LNX_BUILD_TESTS)
+  # Built from source so that it carries the same sanitizers and compiler as our code.
+  find_path(LNX_GTEST_SOURCE googletest/CMakeLists.txt PATHS /usr/src/googletest NO_CMAKE_FIND_ROOT_PATH)
+  if(LNX_GTEST_SOURCE)
+    set(INSTALL_GTEST OFF)
+    set(BUILD_GMOCK OFF)
+    set(gtest_force_shared_crt ON)
+    add_subdirectory(${LNX_GTEST_SOURCE} ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
+    if(NOT TARGET GTest::gtest_main)
+      add_library(GTest::gtest_main ALIAS gtest_main)
+    endif()
+  else()
+    find_package(GTest REQUIRED)
+  endif()
+  include(GoogleTest)
+endif()

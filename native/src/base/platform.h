@@ -1,0 +1,60 @@
+// Everything that differs between Windows and POSIX, in one place: platform_windows.cpp and platform_posix.cpp.
+// Paths are UTF-8 on both. Functions that can fail throw lnx::Error unless they say otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/span.h"
+
+namespace lnx::platform {
+
+// A read-only file, mapped or read whole. Never more than max_bytes.
+class FileView {
+ public:
+  virtual ~FileView() = default;
+  virtual Bytes bytes() const = 0;
+  // LNX_E_FILE_NOT_FOUND, LNX_E_FILE_READ (directory, rights, sharing violation), LNX_E_LIMIT. Mapped on Windows without
+  // FILE_SHARE_DELETE surprises; on POSIX read into memory when mapping fails.
+  static std::unique_ptr<FileView> Open(const std::string& path, uint64_t max_bytes);
+};
+
+bool FileExists(const std::string& path) noexcept;
+std::vector<std::string> ListFiles(const std::string& folder);  // full paths, sorted; empty when there is no such folder
+std::string JoinPath(const std::string& folder, const std::string& name);
+std::string ParentPath(const std::string& path);
+std::string AbsolutePath(const std::string& path);
+void MakeFolders(const std::string& path);
+std::string GetEnv(const char* name);  // "" when unset
+void SetEnv(const char* name, const char* value);
+std::string ExecutablePath();
+std::string OwnLibraryFolder();  // folder of the library (or program) that contains this code
+uint32_t ProcessId() noexcept;
+uint32_t PhysicalCores() noexcept;  // of the processors this process may use, at least 1
+
+// Dynamic libraries, by absolute path only.
+struct Library {
+  void* handle = nullptr;
+};
+Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int64_t* os_code) noexcept;  // handle NULL on failure
+void* FindSymbol(Library library, const char* name) noexcept;
+std::string LibraryPathOfAddress(const void* address);  // full path of the module that holds an address
+
+// Memory for secrets: locked (best effort), kept out of dumps where the system can, wiped before it is freed.
+void* SecretAllocate(size_t bytes);  // page aligned; throws LNX_E_OUT_OF_MEMORY
+void SecretFree(void* memory, size_t bytes) noexcept;
+void SecureWipe(void* memory, size_t bytes) noexcept;
+
+// UTF-8 <-> UTF-16. LNX_E_TEXT_ENCODING on malformed input. On POSIX wchar_t is not used.
+bool IsUtf8(const char* text, size_t bytes) noexcept;
+#if defined(_WIN32)
+std::wstring Widen(const std::string& utf8);
+std::string Narrow(const wchar_t* utf16);
+#endif
+
+std::string OsErrorText(int64_t os_code);
+
+}  // namespace lnx::platform

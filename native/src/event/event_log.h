@@ -1,0 +1,43 @@
+// The event log: JSON lines in <folder>/<program>-<start>-<pid>.jsonl, rotated at 16 MiB, written by one background thread.
+// Writing never blocks and never fails a run: when the queue is full or the disk refuses, events are counted as lost and the
+// count is the next event that gets through. Names and attributes: docs/reference/events.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace lnx::event {
+
+// "lnx.session.start" ... Names are listed in native/events.toml.
+class Log {
+ public:
+  // The process's log; opens its file with the first event. folder: LNX_EVENT_DIR, %ProgramData%\LNX\events, /var/lib/lnx/events
+  // when that folder exists; "" = nowhere (events are dropped without a trace). Never throws.
+  static Log& Get() noexcept;
+  void SetProgram(const std::string& program) noexcept;
+  // attributes_json: one JSON object. Takes a short lock, copies, returns.
+  void Write(const char* event, std::string attributes_json) noexcept;
+  void Flush(uint32_t timeout_ms) noexcept;  // waits until what was written so far is on its way to the disk
+
+  struct State;
+
+ private:
+  Log();
+  std::shared_ptr<State> state_;
+};
+
+// Per-minute summary of one session's runs: counts by verdict, score histogram, latency percentiles, input statistics.
+// Add is lock-free or takes an uncontended lock, and never allocates.
+class RunSummary {
+ public:
+  RunSummary(std::string model_id, std::string session_id);
+  ~RunSummary();  // writes what is left
+  void Add(int32_t verdict, float score, uint32_t total_us, float brightness, float contrast, float sharpness) noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lnx::event

@@ -1,0 +1,85 @@
+// Pixels in, input tensor out. ref/ is plain and obvious and is the oracle; fast/ is fused and vectorised and gives the same
+// numbers: bit for bit while they are integers, within 1e-5 once they are float.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/span.h"
+#include "lnx/lnx.h"
+#include "manifest/manifest.h"
+
+namespace lnx::image {
+
+uint32_t BytesPerPixel(LnxPixelFormat format);  // 0 for formats without a fixed pixel size
+uint32_t Channels(LnxPixelFormat format);
+const char* FormatName(LnxPixelFormat format);
+
+// A checked, borrowed image. data points to the top row.
+struct View {
+  const uint8_t* data = nullptr;
+  int32_t width = 0, height = 0;
+  int64_t stride = 0;  // bytes, may be negative
+  LnxPixelFormat format = LNX_PIXEL_UNKNOWN;
+  uint32_t valid_bits = 0;
+
+  const uint8_t* Row(int32_t y) const { return data + static_cast<int64_t>(y) * stride; }
+};
+
+// Checks an LnxImage (size 1..30000, format, stride, memory kind, ROI) and gives the view of its ROI. 1xx errors.
+// `roi` receives the part in full-image pixels.
+View CheckImage(const LnxImage& image, LnxRect* roi);
+
+// Where a pixel of the model input lies in the full image: x_full = (x - offset_x) * scale_x + origin_x, same for y.
+// Offsets are letterbox margins, origins the ROI (and crop) corner. Continuous coordinates, pixel centres at .5.
+struct Geometry {
+  double scale_x = 1, scale_y = 1;
+  double offset_x = 0, offset_y = 0;
+  double origin_x = 0, origin_y = 0;
+  int32_t input_width = 0, input_height = 0;      // of the model
+  int32_t content_x = 0, content_y = 0, content_width = 0, content_height = 0;  // part of the model input that shows the image
+  int32_t image_width = 0, image_height = 0;      // full image of the caller
+
+  double X(double x) const { return (x - offset_x) * scale_x + origin_x; }
+  double Y(double y) const { return (y - offset_y) * scale_y + origin_y; }
+};
+
+// Buffers that one run slot reuses. Grows when a larger image comes, then allocates nothing.
+struct Scratch {
+  std::vector<uint8_t> bytes[4];
+  std::vector<int32_t> ints[4];
+  std::vector<float> floats[2];
+};
+
+// The `pre` list of a manifest, bound to one graph input. Immutable; any number of threads.
+class Pipeline {
+ public:
+  // LNX_E_MANIFEST_FIELD when the list cannot produce the input (size, channels, dtype, layout).
+  static Pipeline Compile(const manifest::Manifest& manifest, const manifest::TensorSpec& input);
+
+  Pipeline(Pipeline&&) noexcept;
+  Pipeline& operator=(Pipeline&&) noexcept;
+  ~Pipeline();
+
+  // Writes one image of the batch: channels * height * width elements of the input's dtype at `tensor`.
+  // full_width/full_height and roi describe the caller's image; view is the ROI's pixels.
+  void Run(const View& view, const LnxRect& roi, int32_t full_width, int32_t full_height, void* tensor, Scratch* scratch,
+           Geometry* geometry) const;
+  // The plain twin.
+  void RunReference(const View& view, const LnxRect& roi, int32_t full_width, int32_t full_height, void* tensor,
+                    Geometry* geometry) const;
+
+  size_t TensorBytes() const;  // of one image
+  const char* Path() const;    // "fused avx2", "fused sse2", "stages": what Run uses, for reports
+
+ private:
+  struct Plan;
+  explicit Pipeline(std::unique_ptr<Plan> plan);
+  std::unique_ptr<Plan> plan_;
+};
+
+enum class Simd { kScalar, kSse2, kAvx2 };
+Simd ActiveSimd() noexcept;            // best of the processor, lowered by LNX_SIMD=scalar|sse2|avx2 (tests)
+
+}  // namespace lnx::image

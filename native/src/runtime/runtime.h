@@ -1,0 +1,107 @@
+// ONNX Runtime behind a small face: find and load it once, make models, run them on fixed buffers.
+// It is loaded by absolute path, never released, never unloaded (teardown of its globals crashes on both systems).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/span.h"
+#include "lnx/lnx.h"
+#include "manifest/manifest.h"
+
+namespace lnx::runtime {
+
+struct RuntimeInfo {
+  std::string version, path;  // "1.31.1", full path
+  std::vector<std::string> providers;
+};
+
+using LogSink = std::function<void(int level, const std::string& message)>;
+
+class Runtime {
+ public:
+  // Loads on first use; later calls must find the same library or LNX_E_RUNTIME_CONFLICT. runtime_dir "" = search.
+  // LNX_E_RUNTIME_NOT_FOUND (with every place looked at), _LOAD, _ARCH, _API, _TOO_OLD.
+  static Runtime& Get(const std::string& runtime_dir);
+  static const RuntimeInfo* Loaded() noexcept;  // NULL before the first success
+
+  const RuntimeInfo& info() const;
+  struct State;
+  State& state() { return *state_; }
+
+ private:
+  Runtime();
+  State* state_;  // lives for ever
+};
+
+struct DeviceRequest {
+  std::string device = "auto";  // "auto" | "cpu" | "cuda:N"
+  bool allow_cpu_fallback = false;
+  uint32_t cpu_threads = 0;
+};
+
+struct Tensor {  // borrowed; valid until the next Run of its slot
+  std::string_view name;
+  manifest::DType dtype = manifest::DType::kF32;
+  int32_t rank = 0;
+  int64_t shape[8] = {};
+  const void* data = nullptr;
+
+  size_t Elements() const;
+  const float* F32() const { return static_cast<const float*>(data); }
+};
+
+struct IoInfo {
+  std::string name;
+  manifest::DType dtype;
+  std::vector<int64_t> shape;  // -1 = dynamic
+};
+
+// One graph on one device. Any number of slots may run at the same time.
+class Model {
+ public:
+  // onnx is borrowed until Create returns. LNX_E_GRAPH_INVALID, LNX_E_DEVICE_..., LNX_E_CPU_FALLBACK, LNX_E_DRIVER.
+  static std::unique_ptr<Model> Create(Runtime& runtime, Bytes onnx, Bytes external_data, const std::string& external_name,
+                                       const DeviceRequest& request);
+  ~Model();
+
+  const std::vector<IoInfo>& inputs() const;
+  const std::vector<IoInfo>& outputs() const;
+  LnxProvider provider() const;
+  const std::string& device_name() const;  // "cpu", "cuda:0 NVIDIA ..."
+  const std::string& fallback_reason() const;  // why "auto" or allow_cpu_fallback ended on the CPU, "" otherwise
+
+  struct State;
+  State& state() { return *state_; }
+
+ private:
+  Model();
+  std::unique_ptr<State> state_;
+};
+
+// Buffers and bindings of one run in flight at one batch size. Not shared between threads.
+class Slot {
+ public:
+  Slot(Model& model, int64_t batch);
+  ~Slot();
+
+  void* Input(size_t index);            // host memory for the whole batch, fixed address
+  size_t InputBytes(size_t index) const;
+  int64_t batch() const;
+  // Runs. No allocation of our own. LNX_E_INFERENCE, LNX_E_DEVICE_LOST, LNX_E_OUT_OF_MEMORY.
+  void Run(LnxTimings* timings);
+  size_t output_count() const;
+  const Tensor& Output(size_t index) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// What `lnx doctor` shows: every library candidate with its verdict, GPU and driver. Never throws.
+std::string DescribeEnvironmentJson(const std::string& runtime_dir);
+
+}  // namespace lnx::runtime
