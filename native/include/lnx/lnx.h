@@ -544,6 +544,11 @@ LNX_API LnxStatus LNX_CALL LnxGetParam(LnxHandle handle, const char* key, LnxVal
  * LnxResultToJson. */
 LNX_API LnxStatus LNX_CALL LnxDescribeModel(LnxHandle handle, char* buffer, uint32_t capacity, uint32_t* needed);
 
+/* Describes as JSON what this machine offers: every ONNX Runtime library found with its verdict, providers, GPU and driver,
+ * missing libraries and the fix. Loads nothing that is not asked for by runtime_dir (NULL = search). Buffer as in
+ * LnxResultToJson. Since 1.0. */
+LNX_API LnxStatus LNX_CALL LnxDescribeEnvironment(const char* runtime_dir, char* buffer, uint32_t capacity, uint32_t* needed);
+
 /* Runs the golden images of the container and compares each stage with what was recorded when it was packed.
  *
  * report   [in,out] struct_size set by the caller; filled also when LNX_E_SELFTEST_FAILED is returned.
