@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-typedef int32_t LnxStatus; /* 0 = success; 1xx argument, 2xx model file, 3xx licence, 4xx device and runtime, 5xx execution */
+/* 0 = success; 1xx argument, 2xx model file, 3xx licence, 4xx device and runtime, 5xx execution */
+typedef int32_t LnxStatus;
 
 enum {
   LNX_OK = 0,
