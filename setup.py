@@ -1,0 +1,56 @@
+"""Builds the native core with CMake as part of `pip install` and puts it beside the Python package.
+
+The wheel carries lnx/_core (extension module) and the shared library that it links. An editable install puts them into sdk/lnx.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Distribution, Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+
+
+class CMakeBuild(build_ext):
+    """Configures, builds and installs the CMake component `python`."""
+
+    def build_extension(self, ext: Extension) -> None:
+        import pybind11
+
+        target = ROOT / "sdk" if self.inplace or self.editable_mode else Path(self.build_lib).resolve()
+        build = Path(os.environ.get("LNX_BUILD_DIR", ROOT / "build" / f"python-{sys.implementation.cache_tag}")).resolve()
+        configure = [
+            "cmake",
+            "-S",
+            str(ROOT),
+            "-B",
+            str(build),
+            "-DCMAKE_BUILD_TYPE=Release",
+            "-DLNX_BUILD_PYTHON=ON",
+            f"-DPython_EXECUTABLE={sys.executable}",
+            f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+        ]
+        if sys.platform != "win32":
+            configure += ["-G", "Ninja"]
+        subprocess.run(configure, check=True)
+        jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 2))
+        subprocess.run(
+            ["cmake", "--build", str(build), "--config", "Release", "--target", "lnx", "_core", "-j", jobs], check=True
+        )
+        install = ["cmake", "--install", str(build), "--config", "Release", "--component", "python", "--prefix", str(target)]
+        subprocess.run(install, check=True)
+
+
+class BinaryDistribution(Distribution):
+    """The wheel is for one platform, although setuptools sees no C sources."""
+
+    def has_ext_modules(self) -> bool:
+        return True
+
+
+setup(ext_modules=[Extension("lnx._core", sources=[])], cmdclass={"build_ext": CMakeBuild}, distclass=BinaryDistribution)

@@ -1,0 +1,182 @@
+"""The stages of `dev.py test`, in the order in which they fail fastest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tools.dev import machine
+from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
+
+HEADERS_C = ("lnx/lnx.h",)
+HEADERS_CPP = ("lnx/lnx.h", "lnx/lnx.hpp")
+FUZZ_TARGETS = ("container", "manifest")
+
+
+def sources(*suffixes: str) -> list[Path]:
+    """Files of ours with these suffixes, as git knows them."""
+    patterns = [f"*{suffix}" for suffix in suffixes]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [ROOT / name for name in listed if name and (ROOT / name).exists()]
+
+
+def format_sources(*, check: bool) -> None:
+    native = sources(".h", ".hpp", ".cpp", ".c")
+    mode = ["--dry-run", "-Werror"] if check else ["-i"]
+    run(["clang-format-19", *mode, *native])
+    run([PYTHON, "-m", "ruff", "format", *(["--check"] if check else []), "."])
+
+
+def lint() -> None:
+    """clang-format, ruff, mypy --strict, and generated pages that are up to date."""
+    format_sources(check=True)
+    run([PYTHON, "-m", "ruff", "check", "."])
+    run([PYTHON, "-m", "mypy"])
+    run([PYTHON, "-m", "tools.docs", "--check"])
+
+
+def headers() -> None:
+    """The public headers as C99, C11, C++14, C++17, C++20 by gcc, clang and clang in MSVC mode, strictly."""
+    include = f"-I{ROOT / 'native/include'}"
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", include]
+    msvc = ["--target=x86_64-pc-windows-msvc", "-fms-compatibility", "-fms-extensions", "-fms-compatibility-version=19.30"]
+    for header in HEADERS_C:
+        for standard in ("c99", "c11"):
+            for compiler in (["gcc"], ["clang-19"], ["clang-19", *msvc, "-ffreestanding"]):
+                _compile([*compiler, f"-std={standard}", *strict, "-xc", "-"], f'#include "{header}"\nint unused;\n')
+    for header in HEADERS_CPP:
+        for standard in ("c++14", "c++17", "c++20"):
+            for compiler in (["g++"], ["clang++-19"]):
+                _compile([*compiler, f"-std={standard}", *strict, "-xc++", "-"], f'#include "{header}"\n')
+    for standard in ("c++14", "c++17", "c++20"):
+        _compile(["clang++-19", *msvc, "-ffreestanding", f"-std={standard}", *strict, "-xc++", "-"], '#include "lnx/lnx.h"\n')
+    say("public headers compile everywhere")
+
+
+def _compile(command: Sequence[str], text: str) -> None:
+    finished = subprocess.run(list(command), input=text, text=True, capture_output=True, check=False)
+    if finished.returncode != 0:
+        sys.exit(f"{' '.join(command)}\n{finished.stderr}")
+
+
+def onnxruntime_abi() -> None:
+    """Our declaration of ONNX Runtime's C ABI agrees with the official header."""
+    finished = subprocess.run([str(PYTHON), str(ROOT / "native/tests/ort_abi/check.py")], cwd=ROOT, check=False)
+    if finished.returncode == 77:
+        say("the official header could not be had here; the ABI check did not run")
+    elif finished.returncode != 0:
+        sys.exit(finished.returncode)
+
+
+def tidy() -> None:
+    """clang-tidy over the core."""
+    build = machine.cmake("release")
+    files = [path for path in sources(".cpp") if path.is_relative_to(ROOT / "native/src")]
+    linux = [path for path in files if not path.name.endswith(("_windows.cpp", "cng.cpp"))]
+    say(f"clang-tidy on {len(linux)} files")
+
+    def one(path: Path) -> tuple[Path, int, str]:
+        command = ["clang-tidy-19", "--quiet", "-p", str(build), str(path)]
+        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return path, finished.returncode, finished.stdout
+
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        failed = [(path, text) for path, status, text in pool.map(one, linux) if status != 0]
+    for path, text in failed:
+        print(f"{path.relative_to(ROOT)}\n{text}", file=sys.stderr)
+    if failed:
+        sys.exit(f"clang-tidy: {len(failed)} files")
+
+
+def _ctest(preset: str, version: str, *, rooms: str = "", env: dict[str, str] | None = None) -> None:
+    chosen = ["-R", rooms] if rooms else []
+    folder = machine.runtime_folder(version)
+    say(f"unit tests, preset {preset}, ONNX Runtime {version}")
+    settings = {"LNX_RUNTIME_DIR": str(folder), "LNX_TEST_RUNTIME_DIRS": str(folder), **(env or {})}
+    run(
+        ["ctest", "--test-dir", ROOT / "build" / preset, "--output-on-failure", "--timeout", "600", "-j", "2", *chosen],
+        env=settings,
+    )
+
+
+def native() -> None:
+    """Unit tests of the core, release build, on every supported ONNX Runtime."""
+    machine.cmake("release")
+    for version in RUNTIMES:
+        _ctest("release", version)
+
+
+def sanitizers() -> None:
+    """The same under AddressSanitizer and UndefinedBehaviorSanitizer; threads under ThreadSanitizer."""
+    machine.cmake("asan")
+    leaks = {"LSAN_OPTIONS": f"suppressions={ROOT / 'native/tests/lsan.supp'}", "ASAN_OPTIONS": "detect_leaks=1"}
+    _ctest("asan", RUNTIMES[0], env=leaks)
+    machine.cmake("tsan")
+    races = {"TSAN_OPTIONS": f"suppressions={ROOT / 'native/tests/tsan.supp'} halt_on_error=1"}
+    _ctest("tsan", RUNTIMES[0], rooms="^(event|runtime|session|api)\\.", env=races)
+
+
+def fuzz(seconds: int) -> None:
+    """libFuzzer on the parsers, from the committed seeds."""
+    build = machine.cmake("fuzz")
+    for target in FUZZ_TARGETS:
+        corpus = CACHE / "fuzz" / target
+        corpus.mkdir(parents=True, exist_ok=True)
+        seeds = ROOT / "native/fuzz/seeds" / target
+        program = next(path for path in build.rglob(f"fuzz_{target}") if path.is_file())
+        limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
+        say(f"fuzzing {target} for {seconds} s")
+        run([program, corpus, seeds, *limits], cwd=corpus)
+
+
+def fuzz_briefly() -> None:
+    """Half a minute of fuzzing for each parser."""
+    fuzz(30)
+
+
+def windows() -> None:
+    """Cross-build for Windows, unit tests under Wine."""
+    machine.system_packages(machine.WINDOWS_PACKAGES)
+    run([PYTHON, "-m", "tools.windows"])
+
+
+def python() -> None:
+    """The Python tests on every supported ONNX Runtime."""
+    build = machine.cmake("release")
+    for version in reversed(RUNTIMES):
+        say(f"Python tests, ONNX Runtime {version}")
+        folder = machine.runtime_folder(version)
+        env = {"LNX_RUNTIME_DIR": str(folder), "LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python")}
+        run([PYTHON, "-m", "pytest", "-q", "tests"], env=env)
+
+
+STAGES: dict[str, Callable[[], None]] = {
+    "lint": lint,
+    "headers": headers,
+    "onnxruntime-abi": onnxruntime_abi,
+    "tidy": tidy,
+    "native": native,
+    "sanitizers": sanitizers,
+    "fuzz": fuzz_briefly,
+    "windows": windows,
+    "python": python,
+}
+
+
+def run_stages(only: list[str] | None) -> None:
+    """Runs the stages, says how long each took, stops at the first that fails."""
+    took: list[tuple[str, float]] = []
+    for name, stage in STAGES.items():
+        if only and name not in only:
+            continue
+        say(f"stage {name}: {(stage.__doc__ or '').strip()}")
+        begin = time.monotonic()
+        stage()
+        took.append((name, time.monotonic() - begin))
+    say("all stages passed: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in took))

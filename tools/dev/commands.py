@@ -1,0 +1,120 @@
+"""What each dev.py command does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tools.dev import checks, machine
+from tools.dev.machine import PYTHON, ROOT, run, say
+
+
+def build(_: argparse.Namespace) -> None:
+    """Build the core and install the `lnx` command into .venv."""
+    machine.system_packages(machine.BUILD_PACKAGES)
+    machine.environment("cpu")
+    lnx = PYTHON.with_name("lnx.exe" if os.name == "nt" else "lnx")
+    say(f"ready: {lnx} --help")
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Pack the demo model, inspect a folder of parts, write index.html and results.jsonl."""
+    machine.system_packages(machine.BUILD_PACKAGES)
+    machine.environment("cpu")
+    run([PYTHON, "-m", "tools.demo", "--output", options.output.resolve(), "--device", options.device])
+
+
+def test(options: argparse.Namespace) -> None:
+    """Format, lint, build, and run every test on every supported ONNX Runtime."""
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES])
+    machine.environment("cpu,dev")
+    checks.run_stages(options.only)
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Run the benchmarks, or those named; figures go to stdout."""
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES])
+    machine.environment("cpu,dev")
+    machine.cmake("release")
+    names = options.name or sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.stem.startswith("_"))
+    for name in names:
+        say(f"benchmark {name}")
+        run([PYTHON, ROOT / "benchmarks" / f"{name}.py", *(["--json"] if options.json else [])])
+
+
+def parity(options: argparse.Namespace) -> None:
+    """Compare the core with the reference pipeline on every model at hand."""
+    machine.system_packages(machine.BUILD_PACKAGES)
+    machine.environment("cpu,dev")
+    run([PYTHON, ROOT / "tests/parity/parity.py", *(["--json"] if options.json else [])])
+
+
+def fuzz(options: argparse.Namespace) -> None:
+    """Fuzz the container reader and the manifest parser."""
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES])
+    machine.environment("cpu,dev")
+    checks.fuzz(options.seconds)
+
+
+def windows(_: argparse.Namespace) -> None:
+    """Cross-build the core for Windows and run its unit tests under Wine."""
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.WINDOWS_PACKAGES])
+    machine.environment("cpu,dev")
+    checks.windows()
+
+
+def gpu(_: argparse.Namespace) -> None:
+    """Run the tests that need an NVIDIA GPU."""
+    machine.system_packages(machine.BUILD_PACKAGES)
+    machine.environment("gpu,dev")
+    run([PYTHON, "-m", "pytest", "-m", "gpu", "tests"])
+
+
+def docs(options: argparse.Namespace) -> None:
+    """Generate the reference pages; --check only says whether they are up to date."""
+    if not PYTHON.exists():
+        machine.environment("cpu,dev")
+    run([PYTHON, "-m", "tools.docs", *(["--check"] if options.check else [])])
+
+
+def format_code(_: argparse.Namespace) -> None:
+    """Format every source file."""
+    machine.system_packages(["clang-format-19"])
+    checks.format_sources(check=False)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="dev.py", description="Builds, shows, tests and measures LNX Edge.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, function: object) -> argparse.ArgumentParser:
+        text = (function.__doc__ or "").strip()
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        return command
+
+    add("build", build)
+    command = add("demo", demo)
+    command.add_argument("--output", type=Path, default=Path("demo-output"), help="folder for the pages (default: demo-output)")
+    command.add_argument("--device", default="auto", help='"auto", "cpu" or "cuda:N"')
+    command = add("test", test)
+    command.add_argument("--only", action="append", choices=list(checks.STAGES), help="run only this stage; may be repeated")
+    command = add("bench", bench)
+    command.add_argument("name", nargs="*", help="benchmarks to run (default: all)")
+    command.add_argument("--json", action="store_true", help="print one JSON object per benchmark")
+    add("parity", parity).add_argument("--json", action="store_true", help="print one JSON object")
+    add("fuzz", fuzz).add_argument("--seconds", type=int, default=600, help="per target (default: 600)")
+    add("windows", windows)
+    add("gpu", gpu)
+    add("docs", docs).add_argument("--check", action="store_true", help="fail when a page is out of date")
+    add("format", format_code)
+
+    options = parser.parse_args(arguments)
+    try:
+        options.function(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,111 @@
+"""Brings a machine to the point where the project builds: system packages, the virtual environment, ONNX Runtime versions.
+
+Invariants: system packages are installed only as root on a Debian-like system, otherwise the line to run is printed and the
+command ends; nothing outside .venv, .cache and build is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache"
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+BUILD_PACKAGES = ("g++", "cmake", "ninja-build", "nlohmann-json3-dev", "libssl-dev", "python3-dev", "python3-venv")
+TEST_PACKAGES = (
+    "googletest",
+    "openssl",
+    "clang-19",
+    "clang-tidy-19",
+    "clang-format-19",
+    "lld-19",
+    "libclang-rt-19-dev",
+    "libopencv-core-dev",
+    "libopencv-imgproc-dev",
+    "libopencv-imgcodecs-dev",
+)
+WINDOWS_PACKAGES = ("g++-mingw-w64-x86-64-posix", "wine", "wine64")
+
+RUNTIMES = ("1.31.1", "1.26.0")  # ONNX Runtime versions that the product is tested with; the first is the default
+
+
+def say(text: str) -> None:
+    """One line of progress on stderr, so that stdout stays for results."""
+    print(f"\033[1m== {text}\033[0m" if sys.stderr.isatty() else f"== {text}", file=sys.stderr, flush=True)
+
+
+def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> None:
+    """Runs a command and ends the program with its exit status when it fails."""
+    words = [str(word) for word in command]
+    finished = subprocess.run(words, cwd=cwd, env={**os.environ, **(env or {})}, check=False)
+    if finished.returncode != 0:
+        say(f"failed with status {finished.returncode}: {' '.join(words)}")
+        sys.exit(finished.returncode if finished.returncode > 0 else 1)
+
+
+def system_packages(names: Sequence[str]) -> None:
+    """Installs Debian packages that are missing, or prints the line that does."""
+    if os.name == "nt":
+        if shutil.which("cmake") is None:
+            sys.exit(
+                "CMake was not found. Install Visual Studio 2022 with 'Desktop development with C++', then run this again "
+                "in its 'x64 Native Tools Command Prompt'."
+            )
+        return
+    if shutil.which("dpkg-query") is None:
+        say("not a Debian-like system; needed are the equivalents of: " + " ".join(names))
+        return
+    missing = [name for name in names if not _installed(name)]
+    if not missing:
+        return
+    line = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    if os.geteuid() != 0:
+        sys.exit("Packages are missing. Run this once, then the command again:\n  sudo " + " ".join(line))
+    say("installing " + " ".join(missing))
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update", "-qq"], env=quiet)
+    run([*line, "-qq", "-o", "DPkg::Lock::Timeout=600"], env=quiet)
+
+
+def _installed(name: str) -> bool:
+    query = ["dpkg-query", "-W", "-f", "${Status}", name]
+    found = subprocess.run(query, capture_output=True, text=True, check=False)
+    return found.returncode == 0 and "install ok installed" in found.stdout
+
+
+def environment(extras: str) -> None:
+    """Makes .venv and installs the project into it, building the core. extras: "cpu" or "cpu,dev"."""
+    if not PYTHON.exists():
+        say("making .venv")
+        venv.create(VENV, with_pip=True)
+        run([PYTHON, "-m", "pip", "install", "-q", "--upgrade", "pip"])
+    say("building the core and installing the Python package (a minute or two the first time)")
+    run([PYTHON, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", "-e", f"{ROOT}[{extras}]"])
+
+
+def runtime_folder(version: str) -> Path:
+    """The folder of one ONNX Runtime version, installed beside the environment when it is not there yet."""
+    target = CACHE / f"ort-{version}"
+    library_folder = target / "onnxruntime" / "capi"
+    if not library_folder.exists():
+        say(f"fetching ONNX Runtime {version}")
+        run([PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--target", target, f"onnxruntime=={version}"])
+    return library_folder
+
+
+def cmake(preset: str, *, targets: Sequence[str] = ()) -> Path:
+    """Configures and builds a preset; returns its build folder."""
+    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
+    say(f"building preset {preset}")
+    run(["cmake", "--preset", preset, f"-DPython_EXECUTABLE={PYTHON}", "--log-level=WARNING"], env={"PATH": path})
+    chosen = ["--target", *targets] if targets else []
+    run(["cmake", "--build", ROOT / "build" / preset, "-j", str(os.cpu_count() or 2), *chosen], env={"PATH": path})
+    return ROOT / "build" / preset
