@@ -75,7 +75,7 @@ def python_table(errors: list[dict[str, object]]) -> str:
     for e in errors:
         lines.append(f"    {e['number']}: ErrorText(")
         for key in ("name", "title", "title_ko", "fix", "fix_ko"):
-            lines.append(f"        {json.dumps(e[key], ensure_ascii=False)},")
+            lines.append(f"        {_literal(str(e[key]))},")
         lines.append("    ),")
     return "\n".join([*lines, "}", ""])
 
@@ -119,6 +119,11 @@ def index(errors: list[dict[str, object]]) -> str:
             lines.append(f"| **{group}xx** | | **{GROUPS[group]}** | **{GROUPS_KO[group]}** |")
         lines.append(f"| [LNX-{number}](LNX-{number}.md) | `{e['name']}` | {e['title']} | {e['title_ko']} |")
     return "\n".join([*lines, ""])
+
+
+def _literal(text: str) -> str:
+    """A Python literal as the formatter writes it: double quotes unless that needs escapes."""
+    return f"'{text}'" if '"' in text and "'" not in text and "\\" not in text else json.dumps(text, ensure_ascii=False)
 
 
 def _sentence(text: str) -> str:

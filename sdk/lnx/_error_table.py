@@ -165,8 +165,8 @@ ERRORS: dict[int, ErrorText] = {
         "LNX_E_CHUNK_HASH",
         "A chunk is not the one that was signed",
         "서명된 내용과 다른 청크입니다",
-        "copy the file again until `lnx verify-file` prints \"intact\"",
-        "`lnx verify-file`이 \"intact\"를 출력할 때까지 파일을 다시 복사하십시오",
+        'copy the file again until `lnx verify-file` prints "intact"',
+        '`lnx verify-file`이 "intact"를 출력할 때까지 파일을 다시 복사하십시오',
     ),
     205: ErrorText(
         "LNX_E_VERSION",
@@ -389,8 +389,8 @@ ERRORS: dict[int, ErrorText] = {
         "LNX_E_DEVICE_NOT_FOUND",
         "There is no such device",
         "그런 장치가 없습니다",
-        "use \"auto\", \"cpu\" or \"cuda:N\" with a number that `lnx doctor` lists",
-        "\"auto\", \"cpu\" 또는 `lnx doctor`에 표시된 번호의 \"cuda:N\"을 사용하십시오",
+        'use "auto", "cpu" or "cuda:N" with a number that `lnx doctor` lists',
+        '"auto", "cpu" 또는 `lnx doctor`에 표시된 번호의 "cuda:N"을 사용하십시오',
     ),
     407: ErrorText(
         "LNX_E_DEVICE_UNAVAILABLE",
