@@ -1,0 +1,239 @@
+// The POSIX side of base/platform.h.
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/platform.h"
+#include "base/status.h"
+
+namespace lnx::platform {
+namespace {
+
+class MappedFile final : public FileView {
+ public:
+  MappedFile(void* memory, size_t bytes) : memory_(memory), bytes_(bytes) {}
+  ~MappedFile() override {
+    if (bytes_ > 0) munmap(memory_, bytes_);
+  }
+  Bytes bytes() const override { return {static_cast<const uint8_t*>(memory_), bytes_}; }
+
+ private:
+  void* memory_;
+  size_t bytes_;
+};
+
+class LoadedFile final : public FileView {
+ public:
+  explicit LoadedFile(std::vector<uint8_t> content) : content_(std::move(content)) {}
+  Bytes bytes() const override { return {content_.data(), content_.size()}; }
+
+ private:
+  std::vector<uint8_t> content_;
+};
+
+// Closes a descriptor on every way out.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void FailRead(const std::string& path, int code) {
+  const LnxStatus status = code == ENOENT || code == ENOTDIR ? LNX_E_FILE_NOT_FOUND : LNX_E_FILE_READ;
+  Fail(status, {OsErrorText(code), "a readable file", path, {}, code});
+}
+
+}  // namespace
+
+std::unique_ptr<FileView> FileView::Open(const std::string& path, uint64_t max_bytes) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) FailRead(path, errno);
+  struct stat info = {};
+  if (fstat(file.get(), &info) != 0) FailRead(path, errno);
+  if (S_ISDIR(info.st_mode)) FailRead(path, EISDIR);
+  if (!S_ISREG(info.st_mode)) Fail(LNX_E_FILE_READ, {"a device, pipe or socket", "a regular file", path});
+  const auto bytes = static_cast<uint64_t>(info.st_size);
+  if (bytes > max_bytes) {
+    Fail(LNX_E_LIMIT, {std::to_string(bytes) + " bytes", "at most " + std::to_string(max_bytes) + " bytes", path});
+  }
+  if (bytes == 0) return std::make_unique<LoadedFile>(std::vector<uint8_t>());
+  void* memory = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (memory != MAP_FAILED) return std::make_unique<MappedFile>(memory, bytes);
+  std::vector<uint8_t> content(bytes);
+  size_t filled = 0;
+  while (filled < bytes) {
+    const ssize_t n = read(file.get(), content.data() + filled, bytes - filled);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) FailRead(path, errno);
+    if (n == 0) break;
+    filled += static_cast<size_t>(n);
+  }
+  content.resize(filled);
+  return std::make_unique<LoadedFile>(std::move(content));
+}
+
+bool FileExists(const std::string& path) noexcept {
+  struct stat info = {};
+  return stat(path.c_str(), &info) == 0;
+}
+
+std::vector<std::string> ListFiles(const std::string& folder) {
+  std::vector<std::string> files;
+  DIR* directory = opendir(folder.c_str());
+  if (directory == nullptr) return files;
+  while (const dirent* entry = readdir(directory)) {
+    const std::string path = JoinPath(folder, entry->d_name);
+    struct stat info = {};
+    if (stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode)) files.push_back(path);
+  }
+  closedir(directory);
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string JoinPath(const std::string& folder, const std::string& name) {
+  if (folder.empty()) return name;
+  return folder.back() == '/' ? folder + name : folder + "/" + name;
+}
+
+std::string ParentPath(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string AbsolutePath(const std::string& path) {
+  char resolved[PATH_MAX];
+  if (realpath(path.c_str(), resolved) != nullptr) return resolved;
+  if (!path.empty() && path.front() == '/') return path;
+  char folder[PATH_MAX];
+  return getcwd(folder, sizeof folder) != nullptr ? JoinPath(folder, path) : path;
+}
+
+void MakeFolders(const std::string& path) {
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string part = path.substr(0, slash);
+    if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) {
+      Fail(LNX_E_FILE_READ, {OsErrorText(errno), "a folder that can be made", part, {}, errno});
+    }
+    if (slash == std::string::npos) return;
+  }
+}
+
+std::string GetEnv(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+void SetEnv(const char* name, const char* value) { setenv(name, value, 1); }
+
+std::string ExecutablePath() {
+  char path[PATH_MAX];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  return n > 0 ? std::string(path, static_cast<size_t>(n)) : "";
+}
+
+std::string LibraryPathOfAddress(const void* address) {
+  Dl_info info = {};
+  if (dladdr(address, &info) == 0 || info.dli_fname == nullptr) return "";
+  return AbsolutePath(info.dli_fname);
+}
+
+std::string OwnLibraryFolder() {
+  static const char marker = 0;
+  return ParentPath(LibraryPathOfAddress(&marker));
+}
+
+uint32_t ProcessId() noexcept { return static_cast<uint32_t>(getpid()); }
+
+uint32_t PhysicalCores() noexcept {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+  try {
+    // Hyper-threads of one core share a sibling list; each list counts once.
+    std::set<std::string> cores;
+    uint32_t processors = 0;
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (!CPU_ISSET(cpu, &allowed)) continue;
+      ++processors;
+      std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+      std::string siblings;
+      if (std::getline(file, siblings)) cores.insert(siblings);
+    }
+    return cores.empty() ? std::max(1u, processors) : static_cast<uint32_t>(cores.size());
+  } catch (...) {
+    return 1;
+  }
+}
+
+Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int64_t* os_code) noexcept {
+  *os_code = 0;
+  Library library{dlopen(absolute_path.c_str(), RTLD_NOW | RTLD_LOCAL)};
+  if (library.handle == nullptr) {
+    const char* text = dlerror();
+    try {
+      *error = text != nullptr ? text : "dlopen failed";
+    } catch (...) {
+      error->clear();
+    }
+  }
+  return library;
+}
+
+void* FindSymbol(Library library, const char* name) noexcept { return dlsym(library.handle, name); }
+
+void* SecretAllocate(size_t bytes) {
+  const size_t size = std::max<size_t>(bytes, 1);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    Fail(LNX_E_OUT_OF_MEMORY, {OsErrorText(errno), std::to_string(bytes) + " bytes", "memory for secrets", {}, errno});
+  mlock(memory, size);  // best effort: the limit for unprivileged users is small
+#if defined(MADV_DONTDUMP)
+  madvise(memory, size, MADV_DONTDUMP);
+#endif
+  return memory;
+}
+
+void SecretFree(void* memory, size_t bytes) noexcept {
+  if (memory == nullptr) return;
+  const size_t size = std::max<size_t>(bytes, 1);
+  SecureWipe(memory, size);
+  munmap(memory, size);
+}
+
+void SecureWipe(void* memory, size_t bytes) noexcept { explicit_bzero(memory, bytes); }
+
+std::string OsErrorText(int64_t os_code) {
+  char buffer[256] = {};
+#if defined(__GLIBC__) && defined(_GNU_SOURCE)
+  return strerror_r(static_cast<int>(os_code), buffer, sizeof buffer);
+#else
+  strerror_r(static_cast<int>(os_code), buffer, sizeof buffer);
+  return buffer;
+#endif
+}
+
+}  // namespace lnx::platform
