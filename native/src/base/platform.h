@@ -47,6 +47,8 @@ std::string LibraryPathOfAddress(const void* address);  // full path of the modu
 void* SecretAllocate(size_t bytes);  // page aligned; throws LNX_E_OUT_OF_MEMORY
 void SecretFree(void* memory, size_t bytes) noexcept;
 void SecureWipe(void* memory, size_t bytes) noexcept;
+// Wipes whole pages of a secret block and gives their memory back to the system; they read as zero or not at all afterwards.
+void SecretDiscard(void* pages, size_t bytes) noexcept;
 
 // UTF-8 <-> UTF-16. LNX_E_TEXT_ENCODING on malformed input. On POSIX wchar_t is not used.
 bool IsUtf8(const char* text, size_t bytes) noexcept;

@@ -226,6 +226,13 @@ void SecretFree(void* memory, size_t bytes) noexcept {
 
 void SecureWipe(void* memory, size_t bytes) noexcept { explicit_bzero(memory, bytes); }
 
+void SecretDiscard(void* pages, size_t bytes) noexcept {
+  SecureWipe(pages, bytes);
+  const size_t whole = bytes & ~(static_cast<size_t>(sysconf(_SC_PAGESIZE)) - 1);
+  munlock(pages, whole);
+  madvise(pages, whole, MADV_DONTNEED);
+}
+
 std::string OsErrorText(int64_t os_code) {
   char buffer[256] = {};
 #if defined(__GLIBC__) && defined(_GNU_SOURCE)

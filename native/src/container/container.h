@@ -44,8 +44,11 @@ struct FamilyKey {
 };
 struct KeyRing {
   std::vector<FamilyKey> families;
+  KeyRing() = default;
+  KeyRing(KeyRing&&) = default;
+  KeyRing& operator=(KeyRing&&) = default;
   static KeyRing Load(const std::string& path);  // "" = LNX_KEY_FILE, then empty. LNX_E_KEY_FILE.
-  ~KeyRing();                                     // wipes
+  ~KeyRing();                                    // wipes
 };
 
 // What anyone may read: the signed public manifest.
@@ -76,11 +79,11 @@ class Container {
   ~Container();  // wipes the plaintext
 
   const PublicManifest& manifest() const;
-  const std::string& signer() const;                 // key_id
+  const std::string& signer() const;                    // key_id
   const std::array<uint8_t, 32>& model_sha256() const;  // SHA-256 of the signed part
   const std::vector<Entry>& entries() const;
   bool Has(const std::string& name) const;
-  Bytes Read(const std::string& name) const;         // LNX_E_ENTRY_MISSING; checked against its SHA-256 on first read
+  Bytes Read(const std::string& name) const;  // LNX_E_ENTRY_MISSING; checked against its SHA-256 on first read
   std::string ReadText(const std::string& name) const;
   // Frees and wipes the plaintext pages that only `name` occupies (a model after its session exists).
   void Drop(const std::string& name);
