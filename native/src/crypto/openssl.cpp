@@ -87,7 +87,8 @@ Digest HmacSha256(Bytes key, Bytes data) {
   size_t length = 0;
   static const uint8_t empty = 0;
   char digest_name[] = "SHA256";
-  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_ALG_PARAM_DIGEST, digest_name, 0), OSSL_PARAM_construct_end()};
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_ALG_PARAM_DIGEST, digest_name, 0),
+                               OSSL_PARAM_construct_end()};
   if (EVP_Q_mac(nullptr, "HMAC", nullptr, nullptr, params, key.size ? key.data : &empty, key.size, data.size ? data.data : &empty,
                 data.size, mac.data(), mac.size(), &length) == nullptr ||
       length != mac.size()) {
@@ -163,8 +164,8 @@ std::array<uint8_t, 65> ReadP256PublicPem(const std::string& pem, const std::str
   const bool good =
       key && EVP_PKEY_get_utf8_string_param(key.get(), OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof group, nullptr) == 1 &&
       std::strcmp(group, "prime256v1") == 0 &&
-      EVP_PKEY_get_octet_string_param(key.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(), &length) == 1 && length == 65 &&
-      point[0] == 4;
+      EVP_PKEY_get_octet_string_param(key.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(), &length) == 1 &&
+      length == 65 && point[0] == 4;
   ERR_clear_error();
   if (!good) Fail(LNX_E_KEY_FILE, {"no P-256 public key", "a PEM file with BEGIN PUBLIC KEY, curve P-256", path});
   return point;
