@@ -25,13 +25,13 @@ struct TensorSpec {
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;  // -1 = dynamic ("N" or any text in JSON)
   std::string layout;          // inputs: "NCHW" | "NHWC"
-  std::string role;            // outputs: "logits" | "probabilities" | "yolox_decoded" | "yolox_raw" | "mask_probabilities" | "mask_logits"
+  std::string role;  // outputs: "logits" | "probabilities" | "yolox_decoded" | "yolox_raw" | "mask_probabilities" | "mask_logits"
 };
 
 struct Graph {
-  std::string id;              // "main"
-  std::string file;            // entry name of the ONNX file, "model.onnx"
-  std::string weights;         // entry name of the external data, "" = none
+  std::string id;                // "main"
+  std::string file;              // entry name of the ONNX file, "model.onnx"
+  std::string weights;           // entry name of the external data, "" = none
   std::string weights_location;  // the file name by which model.onnx refers to it
   std::vector<TensorSpec> inputs, outputs;
   std::vector<int64_t> batch;  // batch sizes to warm up; {1} when the graph is fixed
@@ -40,13 +40,14 @@ struct Graph {
 // ---- preprocessing: an ordered list. Pixel ops (color, crop, resize) on 8- or 16-bit integers, then cast, then float ops.
 
 enum class ColorOrder { kRgb, kBgr, kGray };  // "RGB" "BGR" "GRAY"
-struct ColorOp {                 // {"op":"color","to":"RGB"}; gray -> colour replicates, colour -> gray as OpenCV (BT.601 fixed point)
+struct ColorOp {  // {"op":"color","to":"RGB"}; gray -> colour replicates, colour -> gray as OpenCV (BT.601 fixed point)
   ColorOrder to = ColorOrder::kRgb;
 };
 
-struct CropOp {                  // {"op":"crop","mode":"center","size":[w,h]} | {"op":"crop","mode":"rect","rect":[x,y,w,h]}
+struct CropOp {  // {"op":"crop","mode":"center","size":[w,h]} | {"op":"crop","mode":"rect","rect":[x,y,w,h]}
   enum class Mode { kCenter, kRect } mode = Mode::kCenter;
-  int32_t x = 0, y = 0, width = 0, height = 0;  // centre: x = floor((W - w) / 2), as torchvision's round((W-w)/2.0) is spelled by "rounding"
+  int32_t x = 0, y = 0, width = 0,
+          height = 0;            // centre: x = floor((W - w) / 2), as torchvision's round((W-w)/2.0) is spelled by "rounding"
   bool round_half_even = false;  // "rounding":"half_even" (torchvision CenterCrop); "floor" (default)
 };
 
@@ -59,23 +60,34 @@ struct ResizeOp {
   int32_t width = 0, height = 0;  // "size":[w,h]
   Interp interp = Interp::kLinear;
   ResizeLib lib = ResizeLib::kOpenCv;
-  bool scale_up = true;           // false: never enlarge
+  bool scale_up = true;                                                // false: never enlarge
   enum class Rounding { kRound, kFloor } rounding = Rounding::kRound;  // of the new size: round half away from zero | int()
-  enum class Anchor { kCenter, kTopLeft } anchor = Anchor::kCenter;    // letterbox: "center" (left = top = floor(pad / 2)) | "top_left"
+  enum class Anchor {
+    kCenter,
+    kTopLeft
+  } anchor = Anchor::kCenter;        // letterbox: "center" (left = top = floor(pad / 2)) | "top_left"
   uint8_t pad[3] = {114, 114, 114};  // in the channel order at this point; gray uses pad[0]
 };
 
-struct CastOp { DType to = DType::kF32; };          // {"op":"cast","to":"f32"}
-struct ScaleOp { double mul = 1.0; };               // {"op":"scale","mul":0.00392156862745098}: x * mul in float32
-struct NormalizeOp {                                // {"op":"normalize","mean":[..],"std":[..]}: (x - mean) / std in float32
-  std::vector<double> mean, std;                    // 1 or 3 values
+struct CastOp {
+  DType to = DType::kF32;
+};  // {"op":"cast","to":"f32"}
+struct ScaleOp {
+  double mul = 1.0;
+};                                // {"op":"scale","mul":0.00392156862745098}: x * mul in float32
+struct NormalizeOp {              // {"op":"normalize","mean":[..],"std":[..]}: (x - mean) / std in float32
+  std::vector<double> mean, std;  // 1 or 3 values
 };
-struct LayoutOp { bool nchw = true; };              // {"op":"layout","to":"NCHW"}
+struct LayoutOp {
+  bool nchw = true;
+};  // {"op":"layout","to":"NCHW"}
 
 using PreOp = std::variant<ColorOp, CropOp, ResizeOp, CastOp, ScaleOp, NormalizeOp, LayoutOp>;
 
 // 16-bit input becomes 8-bit before the first op: clamp((v - lo) * 255 / (hi - lo)), rounded half up in integers.
-struct Window { uint32_t lo = 0, hi = 65535; };
+struct Window {
+  uint32_t lo = 0, hi = 65535;
+};
 
 struct Input {
   std::vector<LnxPixelFormat> accept;  // "GRAY8" "GRAY16" "BGR8" "RGB8" "BGRA8" "RGBA8"; empty = all of these
@@ -84,29 +96,33 @@ struct Input {
 
 // ---- decoding
 
-struct ClassificationDecode {     // {"kind":"classification","activation":"softmax"}
+struct ClassificationDecode {  // {"kind":"classification","activation":"softmax"}
   enum class Activation { kNone, kSoftmax, kSigmoid } activation = Activation::kSoftmax;  // kNone: the graph gives probabilities
-  bool multi_label = false;       // every class over its threshold instead of the best one
+  bool multi_label = false;  // every class over its threshold instead of the best one
   uint32_t top_k = 5;
 };
-struct YoloxDecode {              // {"kind":"yolox",...}; output [N,A,5+C]: cx,cy,w,h,obj,cls...
+struct YoloxDecode {  // {"kind":"yolox",...}; output [N,A,5+C]: cx,cy,w,h,obj,cls...
   std::vector<int32_t> strides = {8, 16, 32};
-  bool decoded = true;            // "decoded_in_graph": boxes already in input pixels
-  bool activated = true;          // "activation_in_graph": obj and cls already through sigmoid
-  double score_floor = 0.01;      // candidates below it never leave the decoder
+  bool decoded = true;        // "decoded_in_graph": boxes already in input pixels
+  bool activated = true;      // "activation_in_graph": obj and cls already through sigmoid
+  double score_floor = 0.01;  // candidates below it never leave the decoder
 };
-struct SegmentationDecode {       // {"kind":"segmentation",...}; output [N,C,H,W] or [N,H,W,C] by "layout"
-  enum class Mode { kBinary, kMultiClass, kMultiLabel } mode = Mode::kMultiClass;  // binary: one channel, label id 1 is the foreground
+struct SegmentationDecode {  // {"kind":"segmentation",...}; output [N,C,H,W] or [N,H,W,C] by "layout"
+  enum class Mode {
+    kBinary,
+    kMultiClass,
+    kMultiLabel
+  } mode = Mode::kMultiClass;  // binary: one channel, label id 1 is the foreground
   enum class Activation { kNone, kSoftmax, kSigmoid } activation = Activation::kSoftmax;
   bool nchw = true;
-  double mask_threshold = 0.5;    // binary and multi_label: pixel >= threshold is foreground
-  int32_t background = 0;         // multi_class: label id that is not reported; -1 = none
+  double mask_threshold = 0.5;  // binary and multi_label: pixel >= threshold is foreground
+  int32_t background = 0;       // multi_class: label id that is not reported; -1 = none
   bool fill_holes = false;
   uint32_t connectivity = 8;
 };
 using Decode = std::variant<ClassificationDecode, YoloxDecode, SegmentationDecode>;
 
-struct Nms {                      // {"kind":"class_aware","iou":0.65,"pre_top_k":1000,"max":300}
+struct Nms {  // {"kind":"class_aware","iou":0.65,"pre_top_k":1000,"max":300}
   bool class_aware = true;
   double iou = 0.65;
   uint32_t pre_top_k = 1000;
@@ -118,16 +134,16 @@ struct Nms {                      // {"kind":"class_aware","iou":0.65,"pre_top_k
 struct Label {
   int32_t id = 0;
   std::string name;
-  std::string name_ko;                       // optional
-  uint32_t color = 0xFF3030;                 // "#RRGGBB"
-  std::optional<double> threshold;           // absent = thresholds.score
-  double min_area_px = 0;                    // of a region or box, in full-image pixels
+  std::string name_ko;              // optional
+  uint32_t color = 0xFF3030;        // "#RRGGBB"
+  std::optional<double> threshold;  // absent = thresholds.score
+  double min_area_px = 0;           // of a region or box, in full-image pixels
 };
 
-struct Thresholds {               // {"space":"raw","score":0.5,"guard":0.03}
-  std::string space = "raw";      // "raw" | "norm"
+struct Thresholds {           // {"space":"raw","score":0.5,"guard":0.03}
+  std::string space = "raw";  // "raw" | "norm"
   double score = 0.5;
-  double guard = 0.0;             // half width of the REVIEW strip
+  double guard = 0.0;  // half width of the REVIEW strip
 };
 
 // Rules are tried in order; the first that fires gives the verdict, else `otherwise`. A rule looks at what is left after
@@ -136,7 +152,7 @@ struct Rule {
   // "score": the best score of `labels` reaches its threshold. "count": at least `at_least` objects or regions of `labels`.
   // "area": their areas sum to at least `at_least` pixels. "top_below": the best class score is under `at_least`.
   enum class Kind { kScore, kCount, kArea, kTopBelow } kind = Kind::kScore;
-  std::vector<int32_t> labels;    // label ids; empty = all (segmentation: all but background)
+  std::vector<int32_t> labels;  // label ids; empty = all (segmentation: all but background)
   double at_least = 1;
   LnxVerdict then = LNX_VERDICT_NG;  // "OK" | "NG" | "REVIEW" | "UNDEFINED"
 };
@@ -146,22 +162,28 @@ struct Verdict {
 };
 
 struct Golden {
-  std::string image;        // entry: PNG for people
-  std::string pixels;       // entry: the same pixels raw, rows without padding
+  std::string image;   // entry: PNG for people
+  std::string pixels;  // entry: the same pixels raw, rows without padding
   int32_t width = 0, height = 0;
   LnxPixelFormat format = LNX_PIXEL_BGR8;
-  std::string tensor;       // entry: expected input tensor, raw little-endian, dtype and shape of graph input 0 at batch 1
+  std::string tensor;  // entry: expected input tensor, raw little-endian, dtype and shape of graph input 0 at batch 1
   std::vector<std::string> outputs;  // entries: raw output tensors at batch 1, float32
-  std::string result;       // entry: JSON {"classes":[{"class_id","score"}],"objects":[{"box":[x1,y1,x2,y2],"score","class_id"}],"regions":[{"class_id","area_px","box","score_max"}]}
+  std::string
+      result;  // entry: JSON
+               // {"classes":[{"class_id","score"}],"objects":[{"box":[x1,y1,x2,y2],"score","class_id"}],"regions":[{"class_id","area_px","box","score_max"}]}
 };
-struct Tolerance { double pre = 1e-5, model = 1e-4, post = 1e-3; };
+struct Tolerance {
+  double pre = 1e-5, model = 1e-4, post = 1e-3;
+};
 
-struct Limits { int32_t min_width = 1, min_height = 1, max_width = 30000, max_height = 30000; };
+struct Limits {
+  int32_t min_width = 1, min_height = 1, max_width = 30000, max_height = 30000;
+};
 
 struct Manifest {
-  std::string schema;             // "1.0"
+  std::string schema;                                       // "1.0"
   std::string name, version, title, trainer, created, uid;  // "model": {...}
-  std::string min_core;           // "1.0.0"
+  std::string min_core;                                     // "1.0.0"
   LnxTask task = LNX_TASK_UNKNOWN;
   std::vector<Graph> graphs;
   Input input;
@@ -181,7 +203,7 @@ struct Manifest {
 // Throws LNX_E_MANIFEST_JSON / _FIELD / _VERSION, LNX_E_UNKNOWN_OP. `where` names the file in errors.
 Manifest Parse(Bytes json, const std::string& where);
 
-const char* TaskName(LnxTask task);          // "classification" ...
+const char* TaskName(LnxTask task);           // "classification" ...
 const char* VerdictName(LnxVerdict verdict);  // "OK" ...
 
 }  // namespace lnx::manifest

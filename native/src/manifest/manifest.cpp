@@ -1,0 +1,262 @@
+#include "manifest/manifest.h"
+
+#include <cstdio>
+
+#include "manifest/parse.h"
+
+namespace lnx::manifest {
+namespace {
+
+constexpr std::initializer_list<std::pair<const char*, LnxTask>> kTasks = {
+    {"classification", LNX_TASK_CLASSIFICATION}, {"detection", LNX_TASK_DETECTION}, {"segmentation", LNX_TASK_SEGMENTATION}};
+constexpr std::initializer_list<std::pair<const char*, DType>> kDTypes = {
+    {"f32", DType::kF32}, {"f16", DType::kF16}, {"u8", DType::kU8},    {"i32", DType::kI32},
+    {"i64", DType::kI64}, {"u16", DType::kU16}, {"bool", DType::kBool}};
+constexpr std::initializer_list<std::pair<const char*, LnxPixelFormat>> kFormats = {
+    {"GRAY8", LNX_PIXEL_GRAY8}, {"GRAY16", LNX_PIXEL_GRAY16}, {"BGR8", LNX_PIXEL_BGR8},
+    {"RGB8", LNX_PIXEL_RGB8},   {"BGRA8", LNX_PIXEL_BGRA8},   {"RGBA8", LNX_PIXEL_RGBA8}};
+constexpr size_t kMaxDepth = 32;
+
+// nlohmann's parser recurses; a hostile file must not exhaust the stack.
+bool TooDeep(Bytes text) {
+  size_t depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size; ++i) {
+    const uint8_t c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMaxDepth) return true;
+    } else if (c == '}' || c == ']') {
+      if (depth > 0) --depth;
+    }
+  }
+  return false;
+}
+
+void CheckSchema(const std::string& schema) {
+  int major = 0, minor = 0, read = 0;
+  if (std::sscanf(schema.c_str(), "%4d.%4d%n", &major, &minor, &read) != 2 || static_cast<size_t>(read) != schema.size() ||
+      major < 1) {
+    Fail(LNX_E_MANIFEST_FIELD, {"\"" + schema.substr(0, 32) + "\"", "\"1.0\"", "schema"});
+  }
+  if (major > kSchemaMajor) Fail(LNX_E_MANIFEST_VERSION, {"schema " + schema, "schema 1.x", "schema"});
+}
+
+TensorSpec ParseTensor(const json& value, const std::string& path, bool input) {
+  ObjectReader r(value, path);
+  TensorSpec spec;
+  spec.name = r.Text("name");
+  spec.dtype = r.Word<DType>("dtype", kDTypes);
+  for (const json& side : r.Array("shape", 8)) {
+    if (side.is_string()) {
+      spec.shape.push_back(-1);
+    } else if (side.is_number_integer() && side.get<int64_t>() >= 1 && side.get<int64_t>() <= (1 << 26)) {
+      spec.shape.push_back(side.get<int64_t>());
+    } else {
+      r.Refuse("shape", ObjectReader::Shown(side), "1 or more, or a name for a dynamic axis");
+    }
+  }
+  if (input) spec.layout = r.Word<std::string>("layout", {{"NCHW", "NCHW"}, {"NHWC", "NHWC"}});
+  if (!input) spec.role = r.Text("role", "");
+  r.Done();
+  return spec;
+}
+
+Graph ParseGraph(const json& value, const std::string& path) {
+  ObjectReader r(value, path);
+  Graph graph;
+  graph.id = r.Text("id");
+  graph.file = r.Text("file");
+  graph.weights = r.Text("weights", "");
+  graph.weights_location = r.Text("weights_location", "");
+  const json& inputs = r.Array("inputs", 16);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    graph.inputs.push_back(ParseTensor(inputs[i], path + ".inputs[" + std::to_string(i) + "]", true));
+  const json& outputs = r.Array("outputs", 64);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    graph.outputs.push_back(ParseTensor(outputs[i], path + ".outputs[" + std::to_string(i) + "]", false));
+  }
+  if (graph.inputs.empty()) r.Refuse("inputs", "an empty list", "at least one input");
+  if (graph.outputs.empty()) r.Refuse("outputs", "an empty list", "at least one output");
+  graph.batch = r.Has("batch") ? r.Integers("batch", 1, 64) : std::vector<int64_t>{1};
+  r.Find("batch");
+  if (graph.batch.empty()) graph.batch = {1};
+  r.Done();
+  return graph;
+}
+
+Input ParseInput(const json& value) {
+  ObjectReader r(value, "input");
+  Input input;
+  if (const json* accept = r.FindArray("accept", 16)) {
+    for (size_t i = 0; i < accept->size(); ++i) {
+      const json wrapped = {{"accept", (*accept)[i]}};
+      ObjectReader item(wrapped, "input");
+      input.accept.push_back(item.Word<LnxPixelFormat>("accept", kFormats));
+    }
+  }
+  if (const json* window = r.Find("window")) {
+    ObjectReader w(*window, "input.window");
+    Window bounds;
+    bounds.lo = static_cast<uint32_t>(w.Integer("lo", 0, 65534));
+    bounds.hi = static_cast<uint32_t>(w.Integer("hi", 1, 65535));
+    if (bounds.hi <= bounds.lo) w.Refuse("hi", std::to_string(bounds.hi), "more than lo");
+    w.Done();
+    input.window = bounds;
+  }
+  r.Done();
+  return input;
+}
+
+std::vector<Golden> ParseGoldens(const json& values) {
+  std::vector<Golden> goldens;
+  for (size_t i = 0; i < values.size(); ++i) {
+    ObjectReader r(values[i], "golden[" + std::to_string(i) + "]");
+    Golden golden;
+    golden.image = r.Text("image", "");
+    golden.pixels = r.Text("pixels");
+    golden.width = static_cast<int32_t>(r.Integer("width", 1, 30000));
+    golden.height = static_cast<int32_t>(r.Integer("height", 1, 30000));
+    golden.format = r.Word<LnxPixelFormat>("format", kFormats);
+    golden.tensor = r.Text("tensor");
+    for (const json& name : r.Array("outputs", 64)) {
+      if (!name.is_string()) r.Refuse("outputs", ObjectReader::Shown(name), "names of entries");
+      golden.outputs.push_back(name.get<std::string>());
+    }
+    golden.result = r.Text("result");
+    r.Done();
+    goldens.push_back(std::move(golden));
+  }
+  return goldens;
+}
+
+Tolerance ParseTolerance(const json& value) {
+  ObjectReader r(value, "tolerance");
+  Tolerance t;
+  t.pre = r.Number("pre", t.pre, 0, 1e6);
+  t.model = r.Number("model", t.model, 0, 1e6);
+  t.post = r.Number("post", t.post, 0, 1e6);
+  r.Done();
+  return t;
+}
+
+Limits ParseLimits(const json& value) {
+  ObjectReader r(value, "limits");
+  Limits limits;
+  limits.min_width = static_cast<int32_t>(r.Integer("min_width", 1, 1, 30000));
+  limits.min_height = static_cast<int32_t>(r.Integer("min_height", 1, 1, 30000));
+  limits.max_width = static_cast<int32_t>(r.Integer("max_width", 30000, limits.min_width, 30000));
+  limits.max_height = static_cast<int32_t>(r.Integer("max_height", 30000, limits.min_height, 30000));
+  r.Done();
+  return limits;
+}
+
+Manifest ParseDocument(const json& document) {
+  ObjectReader r(document, "");
+  Manifest m;
+  m.schema = r.Text("schema");
+  CheckSchema(m.schema);
+  ObjectReader model(r.Get("model"), "model");
+  m.name = model.Text("name");
+  m.version = model.Text("version");
+  m.title = model.Text("title", "");
+  m.trainer = model.Text("trainer", "");
+  m.created = model.Text("created", "");
+  m.uid = model.Text("uid", "");
+  model.Done();
+  m.min_core = r.Text("min_core", "");
+  m.task = r.Word<LnxTask>("task", kTasks, nullptr, true);
+  const json& graphs = r.Array("graphs", 8);
+  for (size_t i = 0; i < graphs.size(); ++i) m.graphs.push_back(ParseGraph(graphs[i], "graphs[" + std::to_string(i) + "]"));
+  if (m.graphs.size() != 1) r.Refuse("graphs", std::to_string(m.graphs.size()) + " graphs", "one graph");
+  if (const json* input = r.Find("input")) m.input = ParseInput(*input);
+  const json& pre = r.Array("pre", 64);
+  for (size_t i = 0; i < pre.size(); ++i) m.pre.push_back(ParsePreOp(pre[i], "pre[" + std::to_string(i) + "]"));
+  CheckPreOrder(m.pre);
+  m.decode = ParseDecode(r.Get("decode"), m.task);
+  if (const json* nms = r.Find("nms")) m.nms = ParseNms(*nms);
+  m.labels = ParseLabels(r.Array("labels", 65536));
+  if (const json* thresholds = r.Find("thresholds")) m.thresholds = ParseThresholds(*thresholds);
+  if (const json* verdict = r.Find("verdict")) m.verdict = ParseVerdict(*verdict, m.labels);
+  if (const json* golden = r.FindArray("golden", 64)) m.golden = ParseGoldens(*golden);
+  if (const json* tolerance = r.Find("tolerance")) m.tolerance = ParseTolerance(*tolerance);
+  if (const json* limits = r.Find("limits")) m.limits = ParseLimits(*limits);
+  r.Done();
+  return m;
+}
+
+}  // namespace
+
+Manifest Parse(Bytes text, const std::string& where) {
+  if (TooDeep(text)) Fail(LNX_E_MANIFEST_JSON, {"nesting deeper than " + std::to_string(kMaxDepth), "a flat document", where});
+  json document;
+  try {
+    document = json::parse(text.begin(), text.end());
+  } catch (const json::exception& error) {
+    Fail(LNX_E_MANIFEST_JSON, {error.what(), "JSON", where});
+  }
+  try {
+    return ParseDocument(document);
+  } catch (const Error& error) {
+    Finding finding = error.finding();
+    finding.where = finding.where + " in the manifest of " + where;
+    throw Error(error.status(), finding);
+  }
+}
+
+const Label* Manifest::FindLabel(int32_t id) const {
+  for (const Label& label : labels) {
+    if (label.id == id) return &label;
+  }
+  return nullptr;
+}
+
+size_t DTypeBytes(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+    case DType::kI32:
+      return 4;
+    case DType::kF16:
+    case DType::kU16:
+      return 2;
+    case DType::kI64:
+      return 8;
+    case DType::kU8:
+    case DType::kBool:
+      return 1;
+  }
+  return 0;
+}
+
+const char* DTypeName(DType dtype) {
+  for (const auto& word : kDTypes) {
+    if (word.second == dtype) return word.first;
+  }
+  return "?";
+}
+
+const char* TaskName(LnxTask task) {
+  for (const auto& word : kTasks) {
+    if (word.second == task) return word.first;
+  }
+  return "unknown";
+}
+
+const char* VerdictName(LnxVerdict verdict) {
+  switch (verdict) {
+    case LNX_VERDICT_OK:
+      return "OK";
+    case LNX_VERDICT_NG:
+      return "NG";
+    case LNX_VERDICT_REVIEW:
+      return "REVIEW";
+    default:
+      return "UNDEFINED";
+  }
+}
+
+}  // namespace lnx::manifest
