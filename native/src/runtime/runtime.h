@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/span.h"
@@ -19,7 +19,8 @@ struct RuntimeInfo {
   std::vector<std::string> providers;
 };
 
-using LogSink = std::function<void(int level, const std::string& message)>;
+// Where ONNX Runtime's warnings and errors go from now on; NULL = nowhere. One for the process.
+void SetLog(LnxLog log, void* user);
 
 class Runtime {
  public:
@@ -71,7 +72,7 @@ class Model {
   const std::vector<IoInfo>& inputs() const;
   const std::vector<IoInfo>& outputs() const;
   LnxProvider provider() const;
-  const std::string& device_name() const;  // "cpu", "cuda:0 NVIDIA ..."
+  const std::string& device_name() const;      // "cpu", "cuda:0 NVIDIA ..."
   const std::string& fallback_reason() const;  // why "auto" or allow_cpu_fallback ended on the CPU, "" otherwise
 
   struct State;
@@ -85,12 +86,12 @@ class Model {
 // Buffers and bindings of one run in flight at one batch size. Not shared between threads.
 class Slot {
  public:
-  Slot(Model& model, int64_t batch);
+  // One shape per input, without dynamic axes. LNX_E_INFERENCE when the model refuses them.
+  Slot(Model& model, const std::vector<std::vector<int64_t>>& input_shapes);
   ~Slot();
 
-  void* Input(size_t index);            // host memory for the whole batch, fixed address
+  void* Input(size_t index);  // host memory for the whole batch, fixed address
   size_t InputBytes(size_t index) const;
-  int64_t batch() const;
   // Runs. No allocation of our own. LNX_E_INFERENCE, LNX_E_DEVICE_LOST, LNX_E_OUT_OF_MEMORY.
   void Run(LnxTimings* timings);
   size_t output_count() const;
@@ -101,7 +102,7 @@ class Slot {
   std::unique_ptr<State> state_;
 };
 
-// What `lnx doctor` shows: every library candidate with its verdict, GPU and driver. Never throws.
+// What `lnx doctor` shows: every library candidate with its verdict, GPU and driver. Problems are part of the answer.
 std::string DescribeEnvironmentJson(const std::string& runtime_dir);
 
 }  // namespace lnx::runtime

@@ -1,0 +1,58 @@
+// What `lnx doctor` shows: every runtime candidate with its verdict, the GPUs, what is missing and the fix.
+#include <nlohmann/json.hpp>
+
+#include "base/platform.h"
+#include "base/status.h"
+#include "runtime/cuda.h"
+#include "runtime/library_file.h"
+#include "runtime/loader.h"
+#include "runtime/ort.h"
+
+namespace lnx::runtime {
+
+std::string DescribeEnvironmentJson(const std::string& runtime_dir) {
+  using nlohmann::ordered_json;
+  ordered_json report;
+  std::vector<Candidate> candidates = FindCandidates(runtime_dir);
+  ordered_json list = ordered_json::array();
+  std::string problem, fix;
+  try {
+    const Runtime& runtime = Runtime::Get(runtime_dir);
+    report["runtime"] = {
+        {"version", runtime.info().version}, {"path", runtime.info().path}, {"providers", runtime.info().providers}};
+    report["missing"] = MissingCudaLibraries(runtime.info().path);
+  } catch (const Error& error) {
+    report["runtime"] = nullptr;
+    report["missing"] = ordered_json::array();
+    problem = error.what();
+    fix = error.finding().fix;
+  }
+  for (Candidate& candidate : candidates) {
+    LoadedLibrary loaded;
+    LoadCandidate(&candidate, &loaded);
+    const LibraryFile file = InspectLibrary(candidate.path);
+    list.push_back({{"path", candidate.path},
+                    {"source", candidate.source},
+                    {"usable", candidate.status == LNX_OK},
+                    {"version", candidate.version},
+                    {"machine", file.machine},
+                    {"verdict", candidate.verdict}});
+  }
+  report["candidates"] = list;
+  const GpuSurvey survey = SurveyGpus();
+  report["driver"] = {{"present", survey.driver}, {"cuda_version", survey.cuda_version}, {"reason", survey.reason}};
+  ordered_json gpus = ordered_json::array();
+  for (const Gpu& gpu : survey.gpus) {
+    gpus.push_back({{"index", gpu.index},
+                    {"name", gpu.name},
+                    {"compute_capability", std::to_string(gpu.capability_major) + "." + std::to_string(gpu.capability_minor)},
+                    {"memory_mb", gpu.memory_bytes >> 20}});
+  }
+  report["gpus"] = gpus;
+  report["physical_cores"] = platform::PhysicalCores();
+  report["problem"] = problem;
+  report["fix"] = fix;
+  return report.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+}  // namespace lnx::runtime

@@ -1,0 +1,96 @@
+#include "runtime/loader.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "base/status.h"
+#include "runtime/library_file.h"
+
+namespace lnx::runtime {
+namespace {
+
+bool IsRuntimeName(const std::string& path) {
+  const size_t slash = path.find_last_of("/\\");
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+#if defined(_WIN32)
+  return name == "onnxruntime.dll";
+#else
+  return name == "libonnxruntime.so" || name.compare(0, 19, "libonnxruntime.so.1") == 0;
+#endif
+}
+
+// The runtime in one folder: the longest name first, so that a versioned file beats a dangling link.
+std::string FindIn(const std::string& folder) {
+  std::string best;
+  for (const std::string& path : platform::ListFiles(folder)) {
+    if (IsRuntimeName(path) && path.size() > best.size()) best = path;
+  }
+  return best;
+}
+
+void AddFolder(const std::string& folder, const std::string& source, std::vector<Candidate>* candidates) {
+  const std::string absolute = platform::AbsolutePath(folder);
+  for (const std::string& place :
+       {absolute, platform::JoinPath(platform::JoinPath(absolute, "onnxruntime"), "capi"), platform::JoinPath(absolute, "lib")}) {
+    const std::string found = FindIn(place);
+    if (found.empty()) continue;
+    candidates->push_back({found, source, LNX_OK, "", ""});
+    return;
+  }
+  candidates->push_back({absolute, source, LNX_E_RUNTIME_NOT_FOUND, "holds no ONNX Runtime library", ""});
+}
+
+void Refuse(Candidate* candidate, LnxStatus status, const std::string& verdict) {
+  candidate->status = status;
+  candidate->verdict = verdict;
+}
+
+}  // namespace
+
+std::vector<Candidate> FindCandidates(const std::string& runtime_dir) {
+  std::vector<Candidate> candidates;
+  if (!runtime_dir.empty()) {
+    AddFolder(runtime_dir, "option runtime_dir", &candidates);
+    return candidates;  // what was asked for, and nothing else
+  }
+  const std::string variable = platform::GetEnv("LNX_RUNTIME_DIR");
+  if (!variable.empty()) AddFolder(variable, "LNX_RUNTIME_DIR", &candidates);
+  AddFolder(platform::OwnLibraryFolder(), "folder of the LNX library", &candidates);
+  return candidates;
+}
+
+bool LoadCandidate(Candidate* candidate, LoadedLibrary* loaded) {
+  if (candidate->status != LNX_OK) return false;
+  const LibraryFile file = InspectLibrary(candidate->path);
+  if (!file.readable) return Refuse(candidate, LNX_E_RUNTIME_LOAD, "cannot be read"), false;
+  if (!file.is_library) return Refuse(candidate, LNX_E_RUNTIME_API, "not a library"), false;
+  if (!file.fits) return Refuse(candidate, LNX_E_RUNTIME_ARCH, "built for another machine: " + file.machine), false;
+
+  // Linux builds from 1.29 on send telemetry unless told not to before they are loaded.
+  platform::SetEnv("ORT_DISABLE_TELEMETRY", "1");
+  std::string error;
+  int64_t os_code = 0;
+  loaded->library = platform::LoadLibraryAt(candidate->path, &error, &os_code);
+  if (loaded->library.handle == nullptr) return Refuse(candidate, LNX_E_RUNTIME_LOAD, error), false;
+  OrtGetApiBaseFunction get_base = nullptr;
+  void* symbol = platform::FindSymbol(loaded->library, "OrtGetApiBase");
+  if (symbol == nullptr) return Refuse(candidate, LNX_E_RUNTIME_API, "does not export OrtGetApiBase"), false;
+  std::memcpy(&get_base, &symbol, sizeof symbol);
+  const OrtApiBase* base = get_base();
+  if (base == nullptr) return Refuse(candidate, LNX_E_RUNTIME_API, "OrtGetApiBase returns NULL"), false;
+  candidate->version = base->GetVersionString();
+  const void* table = base->GetApi(kOrtApiVersion);
+  if (table == nullptr) {
+    Refuse(candidate, LNX_E_RUNTIME_TOO_OLD,
+           "ONNX Runtime " + candidate->version + " does not offer API " + std::to_string(kOrtApiVersion));
+    return false;
+  }
+  loaded->functions = ReadFunctions(table);
+  loaded->version = candidate->version;
+  loaded->path = platform::LibraryPathOfAddress(symbol);
+  candidate->verdict = "usable";
+  return true;
+}
+
+}  // namespace lnx::runtime
