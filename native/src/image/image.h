@@ -37,9 +37,10 @@ struct Geometry {
   double scale_x = 1, scale_y = 1;
   double offset_x = 0, offset_y = 0;
   double origin_x = 0, origin_y = 0;
-  int32_t input_width = 0, input_height = 0;      // of the model
+  int32_t input_width = 0, input_height = 0;                                    // of the model
   int32_t content_x = 0, content_y = 0, content_width = 0, content_height = 0;  // part of the model input that shows the image
-  int32_t image_width = 0, image_height = 0;      // full image of the caller
+  int32_t part_x = 0, part_y = 0, part_width = 0, part_height = 0;              // part of the full image that the content shows
+  int32_t image_width = 0, image_height = 0;                                    // full image of the caller
 
   double X(double x) const { return (x - offset_x) * scale_x + origin_x; }
   double Y(double y) const { return (y - offset_y) * scale_y + origin_y; }
@@ -47,9 +48,16 @@ struct Geometry {
 
 // Buffers that one run slot reuses. Grows when a larger image comes, then allocates nothing.
 struct Scratch {
-  std::vector<uint8_t> bytes[4];
-  std::vector<int32_t> ints[4];
+  std::vector<uint8_t> bytes[3];    // pictures between ops
+  std::vector<int32_t> ints[4];     // offsets of samples
+  std::vector<int32_t> weights[2];  // fixed-point weights
+  std::vector<int16_t> rows[2];     // horizontally resized rows
+  std::vector<double> doubles;
   std::vector<float> floats[2];
+  // The margins of this tensor already hold the pad value, for this geometry. Reset `padded` when something else wrote the
+  // tensor.
+  const void* padded = nullptr;
+  int32_t padded_at[4] = {};
 };
 
 // The `pre` list of a manifest, bound to one graph input. Immutable; any number of threads.
@@ -71,15 +79,17 @@ class Pipeline {
                     Geometry* geometry) const;
 
   size_t TensorBytes() const;  // of one image
-  const char* Path() const;    // "fused avx2", "fused sse2", "stages": what Run uses, for reports
+  const char* Path() const;    // "fused avx2", "fused portable", "stages": what Run uses for 8-bit images, for reports
+
+  struct Plan;
 
  private:
-  struct Plan;
   explicit Pipeline(std::unique_ptr<Plan> plan);
   std::unique_ptr<Plan> plan_;
 };
 
-enum class Simd { kScalar, kSse2, kAvx2 };
-Simd ActiveSimd() noexcept;            // best of the processor, lowered by LNX_SIMD=scalar|sse2|avx2 (tests)
+// What the processor offers, lowered by LNX_SIMD=portable (tests). Portable code is compiled for SSE2, which every x64 PC has.
+enum class Simd { kPortable, kAvx2 };
+Simd ActiveSimd() noexcept;
 
 }  // namespace lnx::image

@@ -1,0 +1,68 @@
+// Everything that is checked before a pixel is read.
+#include <cstdlib>
+#include <string>
+
+#include "base/status.h"
+#include "image/image.h"
+
+namespace lnx::image {
+namespace {
+
+constexpr int32_t kMaxSide = 30000;
+
+std::string Size(int64_t width, int64_t height) { return std::to_string(width) + " x " + std::to_string(height); }
+
+bool Readable(LnxPixelFormat format) {
+  return format == LNX_PIXEL_GRAY8 || format == LNX_PIXEL_GRAY16 || format == LNX_PIXEL_BGR8 || format == LNX_PIXEL_RGB8 ||
+         format == LNX_PIXEL_BGRA8 || format == LNX_PIXEL_RGBA8;
+}
+
+}  // namespace
+
+View CheckImage(const LnxImage& image, LnxRect* roi) {
+  if (!Readable(image.pixel_format)) {
+    Fail(LNX_E_IMAGE_FORMAT, {std::string(FormatName(image.pixel_format)) + " (" + std::to_string(image.pixel_format) + ")",
+                              "GRAY8, GRAY16, BGR8, RGB8, BGRA8 or RGBA8", "LnxImage.pixel_format"});
+  }
+  if (image.memory != LNX_MEMORY_HOST && image.memory != LNX_MEMORY_HOST_PINNED) {
+    Fail(LNX_E_IMAGE_MEMORY, {"memory kind " + std::to_string(image.memory), "host memory", "LnxImage.memory"});
+  }
+  if (image.width < 1 || image.height < 1 || image.width > kMaxSide || image.height > kMaxSide) {
+    Fail(LNX_E_IMAGE_SIZE, {Size(image.width, image.height), "1 x 1 .. 30000 x 30000", "LnxImage.width, height"});
+  }
+  if (image.data == nullptr) Fail(LNX_E_NULL_POINTER, {"LnxImage.data = NULL", "the first pixel", "LnxImage.data"});
+  const int64_t row = static_cast<int64_t>(image.width) * BytesPerPixel(image.pixel_format);
+  if (image.stride_bytes < 0 ? -image.stride_bytes < row : image.stride_bytes < row) {
+    if (image.height > 1 || image.stride_bytes != 0) {
+      Fail(LNX_E_IMAGE_STRIDE, {std::to_string(image.stride_bytes) + " bytes",
+                                "at least " + std::to_string(row) + " bytes either way", "LnxImage.stride_bytes"});
+    }
+  }
+  uint32_t bits = 8;
+  if (image.pixel_format == LNX_PIXEL_GRAY16) {
+    bits = image.valid_bits == 0 ? 16 : image.valid_bits;
+    if (bits < 9 || bits > 16) {
+      Fail(LNX_E_IMAGE_FORMAT, {std::to_string(bits) + " valid bits", "9 .. 16, or 0 for 16", "LnxImage.valid_bits"});
+    }
+  }
+  LnxRect part = image.roi;
+  if (part.x == 0 && part.y == 0 && part.width == 0 && part.height == 0) part = {0, 0, image.width, image.height};
+  const bool inside = part.x >= 0 && part.y >= 0 && part.width > 0 && part.height > 0 && part.width <= image.width - part.x &&
+                      part.height <= image.height - part.y;
+  if (part.x > image.width || part.y > image.height || !inside) {
+    Fail(LNX_E_ROI, {"x " + std::to_string(part.x) + ", y " + std::to_string(part.y) + ", " + Size(part.width, part.height),
+                     "inside " + Size(image.width, image.height), "LnxImage.roi"});
+  }
+  *roi = part;
+  View view;
+  view.stride = image.stride_bytes;
+  view.data = static_cast<const uint8_t*>(image.data) + part.y * view.stride +
+              static_cast<int64_t>(part.x) * BytesPerPixel(image.pixel_format);
+  view.width = part.width;
+  view.height = part.height;
+  view.format = image.pixel_format;
+  view.valid_bits = bits;
+  return view;
+}
+
+}  // namespace lnx::image
