@@ -22,13 +22,18 @@ class Arena {
   explicit Arena(size_t first_block = 64 * 1024);
   void* Allocate(size_t bytes, size_t alignment = 16);
   template <typename T>
-  T* Array(size_t n) { return static_cast<T*>(Allocate(n * sizeof(T), alignof(T) < 16 ? 16 : alignof(T))); }
+  T* Array(size_t n) {
+    return static_cast<T*>(Allocate(n * sizeof(T), alignof(T) < 16 ? 16 : alignof(T)));
+  }
   const char* Text(const char* text, size_t bytes);
   const char* Text(const std::string& text) { return Text(text.data(), text.size()); }
   void Reset() noexcept;
 
  private:
-  struct Block { std::unique_ptr<uint8_t[]> data; size_t size = 0; };
+  struct Block {
+    std::unique_ptr<uint8_t[]> data;
+    size_t size = 0;
+  };
   std::vector<Block> blocks_;
   size_t block_ = 0, used_ = 0;
 };
@@ -37,7 +42,10 @@ class Arena {
 template <typename T>
 class List {
  public:
-  void Clear() { data_ = nullptr; size_ = capacity_ = 0; }
+  void Clear() {
+    data_ = nullptr;
+    size_ = capacity_ = 0;
+  }
   T& Add(Arena& arena, const T& item) {
     if (size_ == capacity_) Grow(arena);
     data_[size_] = item;
@@ -45,7 +53,9 @@ class List {
   }
   T* data() const { return data_; }
   uint32_t size() const { return size_; }
-  void Truncate(uint32_t n) { if (n < size_) size_ = n; }
+  void Truncate(uint32_t n) {
+    if (n < size_) size_ = n;
+  }
   T& operator[](size_t i) const { return data_[i]; }
   T* begin() const { return data_; }
   T* end() const { return data_ + size_; }
@@ -95,7 +105,7 @@ struct Storage {
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   explicit Pool(std::shared_ptr<const manifest::Manifest> manifest) : manifest_(std::move(manifest)) {}
-  Storage* Take(uint32_t images);       // cleared, images.size() == images
+  Storage* Take(uint32_t images);  // cleared, images.size() == images
   static void Give(Storage* storage) noexcept;
   ~Pool();
 
@@ -103,16 +113,22 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::shared_ptr<const manifest::Manifest> manifest_;
   std::mutex mutex_;
   std::vector<Storage*> free_;
+  size_t made_ = 0;
 };
 
 // Applies the manifest's rules with the guard band and fills verdict, rule, reason, score and threshold of the summary.
 // Throws LNX_E_NUMERIC when a score is NaN.
 void DecideVerdict(const manifest::Manifest& manifest, const RunParams& params, Arena& arena, ImageResult* image);
 
+// One line of JSON; the schema is docs/reference/result.schema.json.
 std::string ToJson(const Storage& storage, uint32_t i);
 
 // Draws over an 8-bit BGR canvas that already holds the background.
-struct Canvas { uint8_t* data; int32_t width, height; int64_t stride; };
+struct Canvas {
+  uint8_t* data;
+  int32_t width, height;
+  int64_t stride;
+};
 void Draw(const Storage& storage, uint32_t i, const LnxDrawStyle& style, const Canvas& canvas);
 
 }  // namespace lnx::result
