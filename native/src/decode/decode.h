@@ -22,19 +22,22 @@ struct Job {
 
 // Scratch of one run slot; grows, then allocates nothing.
 class Workspace;
-struct WorkspaceDeleter { void operator()(Workspace* w) const noexcept; };
+struct WorkspaceDeleter {
+  void operator()(Workspace* w) const noexcept;
+};
 using WorkspacePtr = std::unique_ptr<Workspace, WorkspaceDeleter>;
 
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  virtual WorkspacePtr MakeWorkspace() const = 0;
+  WorkspacePtr MakeWorkspace() const;
   // Fills classes / objects / regions / polygons / rles / planes. LNX_E_OUTPUT_SHAPE, LNX_E_NUMERIC.
   // Scores below the run's thresholds (minus the guard band) need not be kept. Not the verdict: result::DecideVerdict does it.
   virtual void Decode(const Job& job, Workspace& workspace, result::Arena& arena, result::ImageResult* image) const = 0;
 };
 
 // outputs: what the graph really declares. LNX_E_GRAPH_MISMATCH when they cannot be decoded.
-std::unique_ptr<Decoder> MakeDecoder(std::shared_ptr<const manifest::Manifest> manifest, const std::vector<runtime::IoInfo>& outputs);
+std::unique_ptr<Decoder> MakeDecoder(std::shared_ptr<const manifest::Manifest> manifest,
+                                     const std::vector<runtime::IoInfo>& outputs);
 
 }  // namespace lnx::decode

@@ -1,0 +1,166 @@
+// Connected components by horizontal runs and union-find, in one pass over the picture for all labels together.
+#include <algorithm>
+#include <cmath>
+
+#include "decode/workspace.h"
+
+namespace lnx::decode {
+namespace {
+
+int32_t Find(std::vector<Span1d>& spans, int32_t i) {
+  while (spans[static_cast<size_t>(i)].parent != i) {
+    spans[static_cast<size_t>(i)].parent = spans[static_cast<size_t>(spans[static_cast<size_t>(i)].parent)].parent;
+    i = spans[static_cast<size_t>(i)].parent;
+  }
+  return i;
+}
+
+void Join(std::vector<Span1d>& spans, int32_t a, int32_t b) {
+  a = Find(spans, a);
+  b = Find(spans, b);
+  // The lower number stays root, so that a component is known by its first run.
+  if (a < b) spans[static_cast<size_t>(b)].parent = a;
+  if (b < a) spans[static_cast<size_t>(a)].parent = b;
+}
+
+void CollectSpans(const RegionJob& job, std::vector<Span1d>& spans) {
+  spans.clear();
+  const int32_t reach = job.connectivity == 8 ? 1 : 0;
+  size_t previous_begin = 0, previous_end = 0;
+  for (int32_t y = 0; y < job.height; ++y) {
+    const uint8_t* row = job.labels + static_cast<size_t>(y) * static_cast<size_t>(job.width);
+    const size_t begin = spans.size();
+    size_t above = previous_begin;
+    for (int32_t x = 0; x < job.width;) {
+      const uint8_t label = row[x];
+      int32_t end = x + 1;
+      while (end < job.width && row[end] == label) ++end;
+      if (label != 0) {
+        const auto self = static_cast<int32_t>(spans.size());
+        spans.push_back({y, x, end, label, self});
+        while (above < previous_end && spans[above].end + reach <= x) ++above;
+        for (size_t k = above; k < previous_end && spans[k].begin < end + reach; ++k) {
+          if (spans[k].label == label) Join(spans, static_cast<int32_t>(k), self);
+        }
+      }
+      x = end;
+    }
+    previous_begin = begin;
+    previous_end = spans.size();
+  }
+}
+
+void Measure(const RegionJob& job, Workspace& w) {
+  w.components.clear();
+  w.roots.assign(w.spans.size(), -1);
+  for (size_t i = 0; i < w.spans.size(); ++i) {
+    const auto root = static_cast<size_t>(Find(w.spans, static_cast<int32_t>(i)));
+    const Span1d& span = w.spans[i];
+    if (w.roots[root] < 0) {
+      w.roots[root] = static_cast<int32_t>(w.components.size());
+      Component fresh;
+      fresh.label = span.label;
+      fresh.root = static_cast<int32_t>(root);
+      fresh.x1 = span.begin, fresh.y1 = span.y, fresh.x2 = span.end, fresh.y2 = span.y + 1;
+      fresh.score_max = -1e30f;
+      w.components.push_back(fresh);
+    }
+    w.roots[i] = w.roots[root];
+    Component& c = w.components[static_cast<size_t>(w.roots[root])];
+    const int64_t n = span.end - span.begin;
+    c.area += n;
+    c.x_sum += 0.5 * static_cast<double>(span.begin + span.end) * static_cast<double>(n);
+    c.y_sum += (span.y + 0.5) * static_cast<double>(n);
+    c.x1 = std::min(c.x1, span.begin), c.x2 = std::max(c.x2, span.end);
+    c.y2 = std::max(c.y2, span.y + 1);
+    const float* scores = job.scores + static_cast<size_t>(span.y) * static_cast<size_t>(job.width);
+    for (int32_t x = span.begin; x < span.end; ++x) {
+      c.score_sum += scores[x];
+      c.score_max = std::max(c.score_max, scores[x]);
+    }
+  }
+}
+
+// Background that no path connects with the border belongs to what surrounds it.
+void FillHoles(const RegionJob& job, Workspace& w, uint8_t* labels) {
+  const auto width = static_cast<size_t>(job.width), height = static_cast<size_t>(job.height);
+  w.visited.assign(width * height, 0);
+  w.order.clear();
+  const auto seed = [&](size_t i) {
+    if (labels[i] == 0 && !w.visited[i]) w.visited[i] = 1, w.order.push_back(static_cast<int32_t>(i));
+  };
+  for (size_t x = 0; x < width; ++x) seed(x), seed((height - 1) * width + x);
+  for (size_t y = 0; y < height; ++y) seed(y * width), seed(y * width + width - 1);
+  while (!w.order.empty()) {
+    const auto i = static_cast<size_t>(w.order.back());
+    w.order.pop_back();
+    const size_t x = i % width, y = i / width;
+    if (x > 0) seed(i - 1);
+    if (x + 1 < width) seed(i + 1);
+    if (y > 0) seed(i - width);
+    if (y + 1 < height) seed(i + width);
+  }
+  for (size_t i = 1; i < width * height; ++i) {
+    if (labels[i] == 0 && !w.visited[i]) labels[i] = labels[i - 1];  // the left neighbour is the hole's wall, or filled already
+  }
+}
+
+}  // namespace
+
+void FindRegions(const RegionJob& job, Workspace& w, result::Arena& arena, result::ImageResult* image) {
+  if (job.fill_holes) FillHoles(job, w, w.labels.data());
+  CollectSpans(job, w.spans);
+  Measure(job, w);
+  w.kept.clear();
+  for (size_t i = 0; i < w.components.size(); ++i) {
+    const Component& c = w.components[i];
+    double threshold = job.params->threshold, smallest = job.params->min_area_px;
+    for (size_t k = 0; k < job.manifest->labels.size(); ++k) {
+      if (job.manifest->labels[k].id != c.label - 1) continue;
+      threshold = job.params->class_threshold[k];
+      smallest = job.params->class_min_area[k];
+    }
+    if (static_cast<double>(c.area) >= smallest && c.score_max >= threshold - job.params->guard_band)
+      w.kept.push_back(static_cast<int32_t>(i));
+  }
+  std::sort(w.kept.begin(), w.kept.end(), [&](int32_t a, int32_t b) {
+    const Component &ca = w.components[static_cast<size_t>(a)], &cb = w.components[static_cast<size_t>(b)];
+    return ca.area != cb.area ? ca.area > cb.area : ca.root < cb.root;
+  });
+  if (w.kept.size() > job.params->max_objects) w.kept.resize(job.params->max_objects);
+  if (w.kept.empty()) return;
+
+  const bool polygons = (job.params->want & LNX_WANT_NO_POLYGONS) == 0, rles = (job.params->want & LNX_WANT_RLE) != 0;
+  if (polygons || rles) {
+    // Component number + 1 of each pixel, for tracing.
+    w.component_of.assign(static_cast<size_t>(job.width) * static_cast<size_t>(job.height), 0);
+    w.visited.assign(w.component_of.size(), 0);
+    for (size_t i = 0; i < w.spans.size(); ++i) {
+      int32_t* row = w.component_of.data() + static_cast<size_t>(w.spans[i].y) * static_cast<size_t>(job.width);
+      std::fill(row + w.spans[i].begin, row + w.spans[i].end, w.components[static_cast<size_t>(w.roots[i])].root + 1);
+    }
+  }
+  for (const int32_t index : w.kept) {
+    const Component& c = w.components[static_cast<size_t>(index)];
+    LnxRegion region{};
+    region.class_id = c.label - 1;
+    region.score_max = c.score_max;
+    region.score_mean = static_cast<float>(c.score_sum / static_cast<double>(c.area));
+    region.area_px = static_cast<float>(c.area);
+    region.box = {static_cast<float>(c.x1 + job.left), static_cast<float>(c.y1 + job.top), static_cast<float>(c.x2 + job.left),
+                  static_cast<float>(c.y2 + job.top)};
+    region.centroid = {static_cast<float>(c.x_sum / static_cast<double>(c.area) + job.left),
+                       static_cast<float>(c.y_sum / static_cast<double>(c.area) + job.top)};
+    region.polygon_index = region.rle_index = -1;
+    const manifest::Label* label = job.manifest->FindLabel(region.class_id);
+    region.name = label != nullptr ? label->name.c_str() : "";
+    if (polygons) {
+      region.polygon_index = static_cast<int32_t>(image->polygons.size());
+      region.polygon_count = TracePolygons(job, c, w, arena, image);
+    }
+    if (rles) region.rle_index = AddRle(job, c, w, arena, image);
+    image->regions.Add(arena, region);
+  }
+}
+
+}  // namespace lnx::decode
