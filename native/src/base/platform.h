@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ std::string JoinPath(const std::string& folder, const std::string& name);
 std::string ParentPath(const std::string& path);
 std::string AbsolutePath(const std::string& path);
 void MakeFolders(const std::string& path);
+std::FILE* OpenForAppend(const std::string& path) noexcept;  // shared with readers; NULL when the system refuses
 std::string GetEnv(const char* name);  // "" when unset
 void SetEnv(const char* name, const char* value);
 std::string ExecutablePath();

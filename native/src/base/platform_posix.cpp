@@ -142,6 +142,8 @@ void MakeFolders(const std::string& path) {
   }
 }
 
+std::FILE* OpenForAppend(const std::string& path) noexcept { return std::fopen(path.c_str(), "ae"); }
+
 std::string GetEnv(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";

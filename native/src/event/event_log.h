@@ -28,11 +28,14 @@ class Log {
 };
 
 // Per-minute summary of one session's runs: counts by verdict, score histogram, latency percentiles, input statistics.
-// Add is lock-free or takes an uncontended lock, and never allocates.
+// Add takes an uncontended lock and allocates only when a minute ends.
 class RunSummary {
  public:
-  RunSummary(std::string model_id, std::string session_id);
+  // model_json: the model's name as a JSON text, quotes included.
+  RunSummary(std::string model_json, std::string session_id);
   ~RunSummary();  // writes what is left
+  // brightness: mean of the input in grey levels 0..255; contrast: its standard deviation; sharpness: mean absolute difference of
+  // neighbouring pixels.
   void Add(int32_t verdict, float score, uint32_t total_us, float brightness, float contrast, float sharpness) noexcept;
 
  private:

@@ -1,0 +1,118 @@
+// What the parts of a session share. Internal to session/.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "container/container.h"
+#include "decode/decode.h"
+#include "event/event_log.h"
+#include "image/image.h"
+#include "manifest/manifest.h"
+#include "result/result.h"
+#include "runtime/runtime.h"
+#include "session/parameters.h"
+
+namespace lnx::session {
+
+// Everything one run in flight needs, reused from run to run.
+struct RunSlot {
+  std::map<int64_t, std::unique_ptr<runtime::Slot>> by_batch;
+  std::vector<image::Scratch> scratch;  // per image of the batch
+  std::vector<image::Geometry> geometry;
+  std::vector<runtime::Tensor> outputs;
+  decode::WorkspacePtr workspace;
+  result::RunParams params;
+};
+
+// Hands out run slots in the order of asking.
+class SlotPool {
+ public:
+  void Add(std::unique_ptr<RunSlot> slot);
+  RunSlot* Take();
+  void Give(RunSlot* slot) noexcept;
+  void WaitAllFree();
+  size_t size() const { return slots_.size(); }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<RunSlot>> slots_;
+  std::vector<RunSlot*> free_;
+  uint64_t next_ = 0, serving_ = 0;
+};
+
+class SlotUse {
+ public:
+  explicit SlotUse(SlotPool& pool) : pool_(pool), slot_(pool.Take()) {}
+  ~SlotUse() { pool_.Give(slot_); }
+  SlotUse(const SlotUse&) = delete;
+  SlotUse& operator=(const SlotUse&) = delete;
+  RunSlot& operator*() const { return *slot_; }
+  RunSlot* operator->() const { return slot_; }
+
+ private:
+  SlotPool& pool_;
+  RunSlot* slot_;
+};
+
+struct Core {
+  std::string path, session_id;
+  std::unique_ptr<container::Container> container;
+  std::shared_ptr<const manifest::Manifest> manifest;
+  std::unique_ptr<runtime::Model> model;
+  std::unique_ptr<image::Pipeline> pipeline;
+  std::unique_ptr<decode::Decoder> decoder;
+  std::shared_ptr<result::Pool> results;
+  std::unique_ptr<Parameters> parameters;
+  std::unique_ptr<event::RunSummary> summary;
+  SlotPool slots;
+  std::vector<int64_t> input_shape;  // of graph input 0; [0] = -1 when the batch is dynamic
+  int64_t fixed_batch = 0;           // 0 = dynamic
+  uint32_t max_batch = 1;
+  bool events = true;
+  bool warm = false;
+  std::atomic<uint64_t> sequence{0};
+
+  runtime::Slot& SlotFor(RunSlot& slot, int64_t batch) const;  // made on first use
+};
+
+// Runs n images in a slot. The caller gives the storage back.
+result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
+                           int64_t queued_at);
+
+std::string DescribeJson(const Core& core);
+bool RunSelfTest(Core& core, LnxSelfTestReport* report);
+
+// Runs submitted work on as many threads as there are slots; results are collected in the order of submission.
+class Queue {
+ public:
+  Queue(Core& core, uint32_t depth) : core_(core), depth_(depth) {}
+  ~Queue();
+
+  LnxTicket Submit(const LnxImage* images, uint32_t n, const LnxRunOptions* options);
+  result::Storage* Wait(LnxTicket ticket, uint32_t timeout_ms);
+
+ private:
+  struct Item;
+  void Work();
+  bool Ready(size_t index) const;
+
+  Core& core_;
+  const uint32_t depth_;
+  std::mutex mutex_;
+  std::condition_variable work_, done_;
+  std::deque<std::unique_ptr<Item>> items_;  // not collected yet, oldest first
+  std::vector<std::thread> threads_;
+  LnxTicket next_ = 1;
+  bool stopping_ = false;
+};
+
+}  // namespace lnx::session

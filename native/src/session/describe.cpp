@@ -1,0 +1,46 @@
+#include <nlohmann/json.hpp>
+
+#include "base/status.h"
+#include "session/core.h"
+
+namespace lnx::session {
+
+using nlohmann::ordered_json;
+
+std::string DescribeJson(const Core& core) {
+  const manifest::Manifest& m = *core.manifest;
+  const auto tensors = [](const std::vector<runtime::IoInfo>& infos) {
+    ordered_json list = ordered_json::array();
+    for (const runtime::IoInfo& io : infos)
+      list.push_back({{"name", io.name}, {"dtype", manifest::DTypeName(io.dtype)}, {"shape", io.shape}});
+    return list;
+  };
+  ordered_json labels = ordered_json::array();
+  for (const manifest::Label& label : m.labels)
+    labels.push_back({{"id", label.id}, {"name", label.name}, {"name_ko", label.name_ko}});
+  ordered_json formats = ordered_json::array();
+  for (const LnxPixelFormat format : m.input.accept) formats.push_back(image::FormatName(format));
+  const runtime::RuntimeInfo* runtime = runtime::Runtime::Loaded();
+  ordered_json j;
+  j["name"] = m.name;
+  j["version"] = m.version;
+  j["title"] = m.title;
+  j["task"] = manifest::TaskName(m.task);
+  j["model_id"] = core.container->manifest().model_id;
+  j["epoch"] = core.container->manifest().epoch;
+  j["signer"] = core.container->signer();
+  j["device"] = core.model->device_name();
+  j["fallback_reason"] = core.model->fallback_reason();
+  j["runtime"] = {{"version", runtime->version}, {"path", runtime->path}};
+  j["preprocessing"] = core.pipeline->Path();
+  j["inputs"] = tensors(core.model->inputs());
+  j["outputs"] = tensors(core.model->outputs());
+  j["max_batch"] = core.max_batch;
+  j["accepts"] = formats;
+  j["labels"] = labels;
+  j["golden_images"] = m.golden.size();
+  j["parameters"] = ordered_json::parse(core.parameters->ListJson());
+  return j.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+}  // namespace lnx::session

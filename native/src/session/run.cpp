@@ -1,0 +1,154 @@
+// The way of one image: preprocessing, inference, decoding, verdict.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "session/core.h"
+
+namespace lnx::session {
+namespace {
+
+// Gives the storage back when a run fails half-way.
+class Filling {
+ public:
+  explicit Filling(result::Storage* storage) : storage_(storage) {}
+  ~Filling() {
+    if (storage_ != nullptr) result::Pool::Give(storage_);
+  }
+  Filling(const Filling&) = delete;
+  Filling& operator=(const Filling&) = delete;
+  result::Storage* operator->() const { return storage_; }
+  result::Storage* Release() {
+    result::Storage* storage = storage_;
+    storage_ = nullptr;
+    return storage;
+  }
+
+ private:
+  result::Storage* storage_;
+};
+
+void CheckAccepted(const manifest::Manifest& manifest, const image::View& view) {
+  const std::vector<LnxPixelFormat>& accept = manifest.input.accept;
+  if (!accept.empty() && std::find(accept.begin(), accept.end(), view.format) == accept.end()) {
+    std::string formats;
+    for (const LnxPixelFormat format : accept) formats += (formats.empty() ? "" : ", ") + std::string(image::FormatName(format));
+    Fail(LNX_E_IMAGE_FORMAT, {image::FormatName(view.format), formats, "the model's input"});
+  }
+  const manifest::Limits& l = manifest.limits;
+  if (view.width < l.min_width || view.height < l.min_height || view.width > l.max_width || view.height > l.max_height) {
+    Fail(LNX_E_IMAGE_SIZE, {std::to_string(view.width) + " x " + std::to_string(view.height),
+                            std::to_string(l.min_width) + " x " + std::to_string(l.min_height) + " .. " +
+                                std::to_string(l.max_width) + " x " + std::to_string(l.max_height),
+                            "limits of the model"});
+  }
+}
+
+struct Look {
+  float brightness = 0, contrast = 0, sharpness = 0;
+};
+
+// Brightness and contrast of the input from a sparse grid of pixels (at most 64 x 64), in grey levels.
+Look LookAt(const image::View& view) {
+  const int32_t step_x = std::max(1, view.width / 64), step_y = std::max(1, view.height / 64);
+  const uint32_t bytes = image::BytesPerPixel(view.format);
+  const uint32_t shift = view.valid_bits > 8 ? view.valid_bits - 8 : 0;
+  const auto level = [&](const uint8_t* p) {
+    if (view.format != LNX_PIXEL_GRAY16) return static_cast<int32_t>(p[bytes > 2 ? 1 : 0]);
+    uint16_t value;
+    std::memcpy(&value, p, 2);
+    return static_cast<int32_t>(value >> shift);
+  };
+  double sum = 0, squares = 0, edges = 0;
+  int64_t n = 0;
+  for (int32_t y = 0; y < view.height; y += step_y) {
+    const uint8_t* row = view.Row(y);
+    for (int32_t x = 0; x + 1 < view.width || x == 0; x += step_x) {
+      const int32_t a = level(row + static_cast<int64_t>(x) * bytes);
+      const int32_t b = view.width > 1 ? level(row + static_cast<int64_t>(x + 1) * bytes) : a;
+      sum += a;
+      squares += static_cast<double>(a) * a;
+      edges += std::abs(a - b);
+      ++n;
+    }
+  }
+  const double mean = sum / static_cast<double>(n);
+  return {static_cast<float>(mean), static_cast<float>(std::sqrt(std::max(0.0, squares / static_cast<double>(n) - mean * mean))),
+          static_cast<float>(edges / static_cast<double>(n))};
+}
+
+void FillSummary(const Core& core, const LnxImage& image, LnxSummary* s) {
+  s->struct_size = sizeof *s;
+  s->task = core.manifest->task;
+  s->user_tag = image.user_tag;
+  s->provider = core.model->provider();
+  s->precision = core.model->inputs()[0].dtype == manifest::DType::kF16 ? LNX_PRECISION_FP16 : LNX_PRECISION_FP32;
+  s->flags = core.warm ? LNX_SUMMARY_WARMED : 0;
+  if (!core.model->fallback_reason().empty()) s->flags |= LNX_SUMMARY_CPU_FALLBACK;
+  s->image_width = image.width;
+  s->image_height = image.height;
+  std::copy(core.container->model_sha256().begin(), core.container->model_sha256().end(), s->model_sha256);
+}
+
+}  // namespace
+
+result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
+                           int64_t queued_at) {
+  const int64_t begin = NowMicros();
+  core.parameters->Resolve(options, &slot.params);
+  Filling filling(core.results->Take(n));
+  const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : n);
+  const size_t tensor_bytes = core.pipeline->TensorBytes();
+  for (uint32_t first = 0; first < n; first += chunk) {
+    const uint32_t count = std::min(chunk, n - first);
+    runtime::Slot& bound = core.SlotFor(slot, chunk);
+    auto* tensor = static_cast<uint8_t*>(bound.Input(0));
+    Look look[64];
+    uint32_t pre[64] = {};
+    for (uint32_t i = 0; i < count; ++i) {
+      const int64_t at = NowMicros();
+      LnxRect roi;
+      const image::View view = image::CheckImage(images[first + i], &roi);
+      CheckAccepted(*core.manifest, view);
+      core.pipeline->Run(view, roi, images[first + i].width, images[first + i].height, tensor + i * tensor_bytes,
+                         &slot.scratch[i], &slot.geometry[i]);
+      look[i] = LookAt(view);
+      pre[i] = static_cast<uint32_t>(NowMicros() - at);
+    }
+    LnxTimings model_timings{};
+    bound.Run(&model_timings);
+    slot.outputs.resize(bound.output_count());
+    for (size_t o = 0; o < bound.output_count(); ++o) slot.outputs[o] = bound.Output(o);
+    for (uint32_t i = 0; i < count; ++i) {
+      const int64_t at = NowMicros();
+      result::ImageResult& result = filling->images[first + i];
+      FillSummary(core, images[first + i], &result.summary);
+      decode::Job job;
+      job.outputs = slot.outputs.data();
+      job.output_count = slot.outputs.size();
+      job.batch_index = i;
+      job.geometry = &slot.geometry[i];
+      job.params = &slot.params;
+      core.decoder->Decode(job, *slot.workspace, filling->arena, &result);
+      result::DecideVerdict(*core.manifest, slot.params, filling->arena, &result);
+      result.classes.Truncate(slot.params.top_k);
+      result.summary.sequence = core.sequence.fetch_add(1) + 1;
+      LnxTimings& t = result.summary.timings;
+      t = model_timings;
+      t.queue = static_cast<uint32_t>(begin - queued_at);
+      t.pre = pre[i];
+      const int64_t now = NowMicros();
+      t.post = static_cast<uint32_t>(now - at);
+      t.total = static_cast<uint32_t>(now - queued_at);
+      if (core.summary) {
+        core.summary->Add(result.summary.verdict, result.summary.score_norm, t.total, look[i].brightness, look[i].contrast,
+                          look[i].sharpness);
+      }
+    }
+  }
+  return filling.Release();
+}
+
+}  // namespace lnx::session

@@ -1,0 +1,193 @@
+// Runs the golden images stage by stage: the input tensor against the recorded one, the graph on the recorded tensor against the
+// recorded outputs, and the whole way against the recorded result.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "session/core.h"
+
+namespace lnx::session {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kDifferent = std::numeric_limits<double>::infinity();
+
+double HalfToDouble(uint16_t half) {
+  const int exponent = half >> 10 & 31, fraction = half & 1023;
+  const double magnitude = exponent == 0    ? std::ldexp(fraction, -24)
+                           : exponent == 31 ? (fraction ? std::nan("") : kDifferent)
+                                            : std::ldexp(1024 + fraction, exponent - 25);
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
+double Element(const uint8_t* data, size_t i, manifest::DType dtype) {
+  if (dtype == manifest::DType::kF32) {
+    float value;
+    std::memcpy(&value, data + 4 * i, 4);
+    return static_cast<double>(value);
+  }
+  if (dtype == manifest::DType::kF16) {
+    uint16_t value;
+    std::memcpy(&value, data + 2 * i, 2);
+    return HalfToDouble(value);
+  }
+  return data[i];
+}
+
+double LargestDifference(const uint8_t* a, const uint8_t* b, size_t n, manifest::DType dtype) {
+  double largest = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const double difference = std::fabs(Element(a, i, dtype) - Element(b, i, dtype));
+    if (!(difference <= largest)) largest = std::isnan(difference) ? kDifferent : difference;
+  }
+  return largest;
+}
+
+class Comparison {
+ public:
+  void Add(double difference) { largest_ = std::max(largest_, std::isnan(difference) ? kDifferent : std::fabs(difference)); }
+  double largest() const { return largest_; }
+
+ private:
+  double largest_ = 0;
+};
+
+double NumberAt(const json& item, const char* key) {
+  return item.contains(key) && item[key].is_number() ? item[key].get<double>() : kDifferent;
+}
+
+void CompareBox(const json& expected, const LnxRectF& box, double side, Comparison* c) {
+  if (!expected.contains("box") || !expected["box"].is_array() || expected["box"].size() != 4) return c->Add(kDifferent);
+  const double own[4] = {box.x1, box.y1, box.x2, box.y2};
+  for (size_t i = 0; i < 4; ++i)
+    c->Add(expected["box"][i].is_number() ? (expected["box"][i].get<double>() - own[i]) / side : kDifferent);
+}
+
+// Scores as they are, boxes relative to the image, areas relative to themselves; another number or kind of items is a difference.
+double CompareResult(const json& expected, const result::ImageResult& image) {
+  Comparison c;
+  const double side = std::max(image.summary.image_width, image.summary.image_height);
+  static const json none = json::array();
+  const auto list = [&](const char* key) -> const json& {
+    return expected.contains(key) && expected[key].is_array() ? expected[key] : none;
+  };
+  for (const json& item : list("classes")) {
+    bool found = false;
+    for (const LnxClass& own : image.classes) {
+      if (NumberAt(item, "class_id") != own.class_id) continue;
+      c.Add(NumberAt(item, "score") - own.score);
+      found = true;
+    }
+    if (!found && expected.contains("all_classes")) c.Add(kDifferent);
+  }
+  const json& objects = list("objects");
+  if (objects.size() != image.objects.size()) c.Add(kDifferent);
+  for (size_t i = 0; i < std::min<size_t>(objects.size(), image.objects.size()); ++i) {
+    if (NumberAt(objects[i], "class_id") != image.objects[i].class_id) c.Add(kDifferent);
+    c.Add(NumberAt(objects[i], "score") - image.objects[i].score);
+    CompareBox(objects[i], image.objects[i].box, side, &c);
+  }
+  const json& regions = list("regions");
+  if (regions.size() != image.regions.size()) c.Add(kDifferent);
+  for (size_t i = 0; i < std::min<size_t>(regions.size(), image.regions.size()); ++i) {
+    const LnxRegion& own = image.regions[i];
+    if (NumberAt(regions[i], "class_id") != own.class_id) c.Add(kDifferent);
+    c.Add(NumberAt(regions[i], "score_max") - own.score_max);
+    // One pixel on the border may fall either way.
+    c.Add(std::max(0.0, std::fabs(NumberAt(regions[i], "area_px") - own.area_px) - 1) / std::max(1.0f, own.area_px));
+  }
+  return c.largest();
+}
+
+}  // namespace
+
+bool RunSelfTest(Core& core, LnxSelfTestReport* report) {
+  const manifest::Manifest& m = *core.manifest;
+  report->pre_tolerance = m.tolerance.pre;
+  report->model_tolerance = m.tolerance.model;
+  report->post_tolerance = m.tolerance.post;
+  if (m.golden.empty()) Fail(LNX_E_GOLDEN_MISSING, {"no golden images", "a model packed with --images", core.path});
+  const SlotUse use(core.slots);
+  RunSlot& slot = *use;
+  const int64_t batch = core.fixed_batch > 0 ? core.fixed_batch : 1;
+  runtime::Slot& bound = core.SlotFor(slot, batch);
+  const manifest::DType dtype = core.model->inputs()[0].dtype;
+  const size_t tensor_bytes = core.pipeline->TensorBytes();
+  for (const manifest::Golden& golden : m.golden) {
+    const Bytes pixels = core.container->Read(golden.pixels), tensor = core.container->Read(golden.tensor);
+    const int64_t stride = static_cast<int64_t>(golden.width) * image::BytesPerPixel(golden.format);
+    if (pixels.size != static_cast<size_t>(stride * golden.height) || tensor.size != tensor_bytes) {
+      Fail(LNX_E_ENTRY_HASH, {std::to_string(pixels.size) + " and " + std::to_string(tensor.size) + " bytes",
+                              std::to_string(stride * golden.height) + " and " + std::to_string(tensor_bytes), golden.pixels});
+    }
+    LnxImage image{};
+    image.struct_size = sizeof image;
+    image.pixel_format = golden.format;
+    image.data = pixels.data;
+    image.width = golden.width;
+    image.height = golden.height;
+    image.stride_bytes = stride;
+    LnxRect roi;
+    const image::View view = image::CheckImage(image, &roi);
+    std::vector<uint8_t> own(tensor_bytes);
+    image::Scratch scratch;
+    image::Geometry geometry;
+    core.pipeline->Run(view, roi, image.width, image.height, own.data(), &scratch, &geometry);
+    report->pre_max_error = std::max(
+        report->pre_max_error, LargestDifference(own.data(), tensor.data, tensor_bytes / manifest::DTypeBytes(dtype), dtype));
+
+    std::memcpy(bound.Input(0), tensor.data, tensor_bytes);
+    for (image::Scratch& other : slot.scratch) other.padded = nullptr;  // the tensor was written from outside
+    bound.Run(nullptr);
+    for (size_t o = 0; o < golden.outputs.size() && o < bound.output_count(); ++o) {
+      const Bytes expected = core.container->Read(golden.outputs[o]);
+      const runtime::Tensor& output = bound.Output(o);
+      const size_t elements = output.Elements() / static_cast<size_t>(batch);
+      if (output.dtype != manifest::DType::kF32 || expected.size != elements * 4) {
+        report->model_max_error = kDifferent;
+        continue;
+      }
+      report->model_max_error =
+          std::max(report->model_max_error,
+                   LargestDifference(static_cast<const uint8_t*>(output.data), expected.data, elements, manifest::DType::kF32));
+    }
+
+    const json expected = json::parse(core.container->ReadText(golden.result), nullptr, false);
+    if (!expected.is_object()) Fail(LNX_E_MANIFEST_JSON, {"a golden result that is not JSON", "a JSON object", golden.result});
+    // With the thresholds of the manifest, whatever the session uses now.
+    LnxInitOptions defaults{};
+    defaults.threshold = defaults.guard_band = std::nan("");
+    const Parameters packed(core.manifest, defaults);
+    result::Storage* storage = nullptr;
+    {
+      LnxRunOptions options{};
+      result::RunParams params;
+      packed.Resolve(nullptr, &params);
+      std::vector<float> thresholds(params.class_threshold.begin(), params.class_threshold.end());
+      options.struct_size = sizeof options;
+      options.threshold = std::nan("");
+      options.guard_band = params.guard_band;
+      options.min_area_px = std::nan("");
+      options.max_objects = params.max_objects;
+      options.top_k = params.top_k;
+      options.class_thresholds = thresholds.data();
+      options.class_threshold_count = static_cast<uint32_t>(thresholds.size());
+      storage = RunImages(core, slot, &image, 1, &options, NowMicros());
+    }
+    report->post_max_error = std::max(report->post_max_error, CompareResult(expected, storage->images[0]));
+    result::Pool::Give(storage);
+    ++report->golden_count;
+  }
+  report->passed = report->pre_max_error <= m.tolerance.pre && report->model_max_error <= m.tolerance.model &&
+                           report->post_max_error <= m.tolerance.post
+                       ? 1
+                       : 0;
+  return report->passed != 0;
+}
+
+}  // namespace lnx::session

@@ -1,0 +1,250 @@
+#include "session/session.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "base/platform.h"
+#include "base/status.h"
+#include "session/core.h"
+
+namespace lnx::session {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string Shape(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + (shape[i] < 0 ? std::string("N") : std::to_string(shape[i]));
+  return text + "]";
+}
+
+// Tells the caller where Initialize is, and stops when it asks for it. Stages share the bar by what they usually take.
+class Reporter {
+ public:
+  explicit Reporter(const LnxInitOptions& options) : progress_(options.progress), user_(options.progress_user) {}
+
+  void operator()(const char* stage, double fraction) const {
+    static constexpr struct {
+      const char* stage;
+      double begin, share;
+    } kStages[] = {{"read", 0, 0.05}, {"verify", 0.05, 0.05}, {"decrypt", 0.1, 0.2}, {"load", 0.3, 0.4}, {"warm-up", 0.7, 0.3}};
+    if (progress_ == nullptr) return;
+    for (const auto& s : kStages) {
+      if (std::strcmp(s.stage, stage) != 0) continue;
+      if (progress_(stage, s.begin + s.share * fraction, user_) != 0)
+        Fail(LNX_E_CANCELLED, {"cancelled by the progress callback", "", stage});
+    }
+  }
+
+ private:
+  LnxProgress progress_;
+  void* user_;
+};
+
+void CheckTensors(const std::vector<manifest::TensorSpec>& expected, const std::vector<runtime::IoInfo>& found,
+                  const char* kind) {
+  if (expected.size() != found.size()) {
+    Fail(LNX_E_GRAPH_MISMATCH, {std::to_string(found.size()) + " " + kind, std::to_string(expected.size()), "the graph"});
+  }
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const manifest::TensorSpec& e = expected[i];
+    const runtime::IoInfo& f = found[i];
+    bool same = e.name == f.name && e.dtype == f.dtype && e.shape.size() == f.shape.size();
+    for (size_t d = 0; same && d < e.shape.size(); ++d) same = e.shape[d] < 0 || f.shape[d] < 0 || e.shape[d] == f.shape[d];
+    if (!same) {
+      Fail(LNX_E_GRAPH_MISMATCH, {"\"" + f.name + "\" " + manifest::DTypeName(f.dtype) + " " + Shape(f.shape),
+                                  "\"" + e.name + "\" " + manifest::DTypeName(e.dtype) + " " + Shape(e.shape),
+                                  std::string(kind) + " " + std::to_string(i) + " of the graph"});
+    }
+  }
+}
+
+// Runs a grey picture through the whole way, so that the first real run is as fast as the hundredth.
+void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
+  const manifest::Manifest& m = *core.manifest;
+  const int32_t side_x = std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[0].layout == "NCHW" ? 3 : 2]),
+                                    m.limits.min_width, m.limits.max_width);
+  const int32_t side_y = std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[0].layout == "NCHW" ? 2 : 1]),
+                                    m.limits.min_height, m.limits.max_height);
+  const LnxPixelFormat format = m.input.accept.empty() ? static_cast<LnxPixelFormat>(LNX_PIXEL_BGR8) : m.input.accept.front();
+  const std::vector<uint8_t> grey(static_cast<size_t>(side_x) * static_cast<size_t>(side_y) * image::BytesPerPixel(format), 114);
+  std::vector<LnxImage> images(core.max_batch);
+  for (LnxImage& image : images) {
+    image = LnxImage{};
+    image.struct_size = sizeof image;
+    image.pixel_format = format;
+    image.data = grey.data();
+    image.width = side_x;
+    image.height = side_y;
+    image.stride_bytes = static_cast<int64_t>(side_x) * image::BytesPerPixel(format);
+  }
+  std::vector<int64_t> batches = m.graphs[0].batch;
+  if (core.fixed_batch > 0) batches = {1};
+  std::vector<std::unique_ptr<SlotUse>> all;
+  for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core.slots));
+  double done = 0;
+  const double total = static_cast<double>(all.size() * batches.size() * runs);
+  for (const auto& slot : all) {
+    for (const int64_t batch : batches) {
+      if (batch > core.max_batch) continue;
+      for (uint32_t i = 0; i < runs; ++i) {
+        result::Storage* storage = nullptr;
+        try {
+          storage = RunImages(core, **slot, images.data(), static_cast<uint32_t>(batch), nullptr, NowMicros());
+        } catch (const Error& error) {
+          // A grey picture may be outside what the recipe accepts; everything else is a fault of the model or the device.
+          if (error.status() != LNX_E_IMAGE_SIZE) throw;
+          core.SlotFor(**slot, core.fixed_batch > 0 ? core.fixed_batch : batch).Run(nullptr);
+        }
+        if (storage != nullptr) result::Pool::Give(storage);
+        report("warm-up", ++done / total);
+      }
+    }
+  }
+  core.sequence = 0;
+}
+
+std::string Quoted(const std::string& text) {
+  return ordered_json(text).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
+
+struct Session::State {
+  Core core;
+  std::unique_ptr<Queue> queue;
+  int64_t started = UnixNanos();
+};
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+std::unique_ptr<Session> Session::Initialize(const std::string& model_path, const LnxInitOptions& options) {
+  const Reporter report(options);
+  auto state = std::make_unique<State>();
+  Core& core = state->core;
+  core.path = model_path;
+  runtime::SetLog(options.log, options.log_user);
+
+  std::vector<std::string> trusted;
+  for (uint32_t i = 0; i < options.trusted_key_count; ++i) trusted.emplace_back(options.trusted_keys[i]);
+  {
+    const container::TrustStore trust = container::TrustStore::Load(trusted);
+    const container::KeyRing keys = container::KeyRing::Load(options.key_file != nullptr ? options.key_file : "");
+    core.container = std::make_unique<container::Container>(container::Container::Open(model_path, trust, keys, report));
+  }
+  core.manifest = std::make_shared<const manifest::Manifest>(manifest::Parse(core.container->Read("manifest.json"), model_path));
+  const manifest::Manifest& m = *core.manifest;
+  const manifest::Graph& graph = m.graphs[0];
+
+  report("load", 0);
+  runtime::Runtime& runtime = runtime::Runtime::Get(options.runtime_dir != nullptr ? options.runtime_dir : "");
+  runtime::DeviceRequest request;
+  request.device = options.device;
+  request.allow_cpu_fallback = options.allow_cpu_fallback != 0;
+  request.cpu_threads = options.cpu_threads;
+  core.model = runtime::Model::Create(runtime, core.container->Read(graph.file),
+                                      graph.weights.empty() ? Bytes{} : core.container->Read(graph.weights),
+                                      graph.weights_location, request);
+  core.container->Drop(graph.file);  // the runtime has its own form of it now
+  CheckTensors(graph.inputs, core.model->inputs(), "inputs");
+  CheckTensors(graph.outputs, core.model->outputs(), "outputs");
+  if (core.model->inputs().size() != 1) {
+    Fail(LNX_E_GRAPH_MISMATCH, {std::to_string(core.model->inputs().size()) + " inputs", "one input", "the graph"});
+  }
+  report("load", 1);
+
+  core.input_shape = core.model->inputs()[0].shape;
+  for (size_t d = 1; d < core.input_shape.size(); ++d) {
+    if (core.input_shape[d] < 0) core.input_shape[d] = graph.inputs[0].shape[d];
+  }
+  manifest::TensorSpec input = graph.inputs[0];
+  input.shape = core.input_shape;
+  core.pipeline = std::make_unique<image::Pipeline>(image::Pipeline::Compile(m, input));
+  for (size_t d = 1; d < core.input_shape.size(); ++d) {
+    if (core.input_shape[d] > 0) continue;
+    Fail(LNX_E_GRAPH_MISMATCH, {Shape(core.input_shape), "a shape that is fixed but for the batch", "graphs[0].inputs[0].shape"});
+  }
+  core.decoder = decode::MakeDecoder(core.manifest, core.model->outputs());
+  core.fixed_batch = core.input_shape[0] > 0 ? core.input_shape[0] : 0;
+  core.max_batch = options.max_batch != 0 ? options.max_batch
+                                          : static_cast<uint32_t>(*std::max_element(graph.batch.begin(), graph.batch.end()));
+  core.results = std::make_shared<result::Pool>(core.manifest);
+  core.parameters = std::make_unique<Parameters>(core.manifest, options);
+  for (uint32_t i = 0; i < options.run_slots; ++i) {
+    auto slot = std::make_unique<RunSlot>();
+    slot->workspace = core.decoder->MakeWorkspace();
+    core.slots.Add(std::move(slot));
+  }
+  state->queue = std::make_unique<Queue>(core, options.queue_depth);
+  WarmUp(core, options.warm_up_runs, report);
+  core.warm = true;
+
+  core.events = options.events == 0;
+  if (core.events) {
+    if (options.program != nullptr) event::Log::Get().SetProgram(options.program);
+    core.session_id = std::to_string(platform::ProcessId()) + "-" + std::to_string(state->started);
+    core.summary = std::make_unique<event::RunSummary>(Quoted(m.name), core.session_id);
+    event::Log::Get().Write("lnx.session.start", ordered_json({{"model", m.name},
+                                                               {"version", m.version},
+                                                               {"model_id", core.container->manifest().model_id},
+                                                               {"session", core.session_id},
+                                                               {"device", core.model->device_name()},
+                                                               {"runtime", runtime.info().version},
+                                                               {"threshold", m.thresholds.score}})
+                                                     .dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+  }
+  return std::unique_ptr<Session>(new Session(std::move(state)));
+}
+
+Session::~Session() {
+  state_->queue.reset();
+  state_->core.slots.WaitAllFree();
+  if (!state_->core.events) return;
+  state_->core.summary.reset();
+  event::Log::Get().Write("lnx.session.stop", "{\"model\":" + Quoted(state_->core.manifest->name) + ",\"session\":\"" +
+                                                  state_->core.session_id +
+                                                  "\",\"runs\":" + std::to_string(state_->core.sequence.load()) + "}");
+  event::Log::Get().Flush(500);
+}
+
+result::Storage* Session::Run(const LnxImage* images, uint32_t n, const LnxRunOptions* options) {
+  Core& core = state_->core;
+  if (n > core.max_batch) {
+    Fail(LNX_E_BATCH_SIZE, {std::to_string(n) + " images", "at most " + std::to_string(core.max_batch), "n"});
+  }
+  const int64_t asked = NowMicros();
+  const SlotUse slot(core.slots);
+  try {
+    return RunImages(core, *slot, images, n, options, asked);
+  } catch (const Error& error) {
+    if (core.events && error.status() >= 400) {
+      event::Log::Get().Write(
+          "lnx.error", "{\"status\":" + std::to_string(error.status()) + ",\"model\":" + Quoted(core.manifest->name) + "}");
+    }
+    throw;
+  }
+}
+
+LnxTicket Session::Submit(const LnxImage* images, uint32_t n, const LnxRunOptions* options) {
+  if (n > state_->core.max_batch) {
+    Fail(LNX_E_BATCH_SIZE, {std::to_string(n) + " images", "at most " + std::to_string(state_->core.max_batch), "n"});
+  }
+  return state_->queue->Submit(images, n, options);
+}
+
+result::Storage* Session::Wait(LnxTicket ticket, uint32_t timeout_ms) { return state_->queue->Wait(ticket, timeout_ms); }
+void Session::SetParam(const std::string& key, const LnxValue& value) { state_->core.parameters->Set(key, value); }
+void Session::GetParam(const std::string& key, LnxValue* value) { state_->core.parameters->Get(key, value); }
+std::string Session::DescribeJson() const { return session::DescribeJson(state_->core); }
+bool Session::SelfTest(LnxSelfTestReport* report) { return RunSelfTest(state_->core, report); }
+
+void Session::License(LnxLicenseInfo* info) const {
+  info->phase = LNX_LICENSE_NONE;
+  std::snprintf(info->reason, sizeof info->reason, "this model needs no licence");
+}
+
+}  // namespace lnx::session
