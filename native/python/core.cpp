@@ -1,0 +1,438 @@
+// lnx._core: the C ABI for Python. Pixels are borrowed, the GIL is released while the core works, results are kept alive by their
+// object. The classes people use are in sdk/lnx/session.py and result.py.
+#include <pybind11/functional.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "lnx/lnx.h"
+
+namespace py = pybind11;
+
+namespace {
+
+// Carries LnxLastError to Python, where lnx.errors.LnxError is raised.
+[[noreturn]] void Raise() {
+  LnxErrorInfo info = {};
+  info.struct_size = sizeof info;
+  LnxLastError(&info);
+  if (PyErr_Occurred() != nullptr) throw py::error_already_set();  // a callback raised: that is the reason
+  const py::object type = py::module_::import("lnx.errors").attr("LnxError");
+  const py::object error = type(info.status, py::arg("found") = info.found, py::arg("expected") = info.expected,
+                                py::arg("where") = info.where, py::arg("fix") = info.fix);
+  PyErr_SetObject(type.ptr(), error.ptr());
+  throw py::error_already_set();
+}
+
+void Check(LnxStatus status) {
+  if (status != LNX_OK) Raise();
+}
+
+// A picture as the caller has it, and the array that keeps its memory alive.
+struct Picture {
+  py::array array;
+  LnxImage image;
+};
+
+Picture Borrow(const py::array& given, const py::tuple& roi, uint64_t tag) {
+  py::array array = given;
+  const bool wide = array.dtype().kind() == 'u' && array.itemsize() == 2;
+  const bool bytes = array.dtype().kind() == 'u' && array.itemsize() == 1;
+  const auto channels = array.ndim() == 3 ? array.shape(2) : 1;
+  LnxPixelFormat format = LNX_PIXEL_UNKNOWN;
+  if (bytes && channels == 1) format = LNX_PIXEL_GRAY8;
+  if (bytes && channels == 3) format = LNX_PIXEL_BGR8;
+  if (bytes && channels == 4) format = LNX_PIXEL_BGRA8;
+  if (wide && channels == 1) format = LNX_PIXEL_GRAY16;
+  if (format == LNX_PIXEL_UNKNOWN || array.ndim() < 2 || array.ndim() > 3) {
+    std::string shape;
+    for (py::ssize_t i = 0; i < array.ndim(); ++i) shape += (i ? ", " : "") + std::to_string(array.shape(i));
+    const py::object type = py::module_::import("lnx.errors").attr("LnxError");
+    const py::object error = type(static_cast<int>(LNX_E_IMAGE_FORMAT),
+                                  py::arg("found") = "array of " + std::string(py::str(array.dtype())) + " [" + shape + "]",
+                                  py::arg("expected") = "uint8 [H, W], [H, W, 3] (BGR) or [H, W, 4] (BGRA), or uint16 [H, W]",
+                                  py::arg("where") = "image");
+    PyErr_SetObject(type.ptr(), error.ptr());
+    throw py::error_already_set();
+  }
+  // Pixels of a row must lie side by side; rows may be anywhere, also upside down.
+  const bool packed = array.strides(1) == array.itemsize() * channels && (array.ndim() == 2 || array.strides(2) == array.itemsize());
+  if (!packed && array.size() > 0) array = py::array::ensure(array.attr("copy")("C"));
+  Picture picture{array, {}};
+  LnxImageInit(&picture.image, array.data(), static_cast<int32_t>(array.shape(1)), static_cast<int32_t>(array.shape(0)), array.strides(0),
+               format);
+  picture.image.stride_bytes = array.strides(0);
+  picture.image.user_tag = tag;
+  if (roi.size() == 4) picture.image.roi = {roi[0].cast<int32_t>(), roi[1].cast<int32_t>(), roi[2].cast<int32_t>(), roi[3].cast<int32_t>()};
+  return picture;
+}
+
+class Result {
+ public:
+  explicit Result(LnxResult result) : result_(result) {}
+  Result(const Result&) = delete;
+  Result& operator=(const Result&) = delete;
+  ~Result() { LnxResultRelease(result_); }
+
+  uint32_t Count() const {
+    uint32_t n = 0;
+    Check(LnxResultCount(result_, &n));
+    return n;
+  }
+
+  py::dict Summary(uint32_t i) const {
+    LnxSummary s = {};
+    s.struct_size = sizeof s;
+    Check(LnxResultSummary(result_, i, &s));
+    py::dict d;
+    d["task"] = s.task;
+    d["sequence"] = s.sequence;
+    d["user_tag"] = s.user_tag;
+    d["verdict"] = s.verdict;
+    d["verdict_rule"] = s.verdict_rule;
+    d["reason"] = s.verdict_reason != nullptr ? s.verdict_reason : "";
+    d["score"] = s.score_raw;
+    d["score_norm"] = s.score_norm;
+    d["threshold"] = s.threshold;
+    d["guard_band"] = s.guard_band;
+    d["provider"] = s.provider;
+    d["flags"] = s.flags;
+    d["width"] = s.image_width;
+    d["height"] = s.image_height;
+    py::dict t;
+    t["queue"] = s.timings.queue;
+    t["pre"] = s.timings.pre;
+    t["host_to_device"] = s.timings.host_to_device;
+    t["infer"] = s.timings.infer;
+    t["device_to_host"] = s.timings.device_to_host;
+    t["post"] = s.timings.post;
+    t["total"] = s.timings.total;
+    d["timings"] = t;
+    return d;
+  }
+
+  py::list Classes(uint32_t i) const {
+    py::list list;
+    for (const LnxClass& c : View<LnxClass>(LnxResultClasses, i)) list.append(py::make_tuple(c.class_id, c.name, c.score));
+    return list;
+  }
+  py::list Objects(uint32_t i) const {
+    py::list list;
+    for (const LnxObject& o : View<LnxObject>(LnxResultObjects, i)) {
+      list.append(py::make_tuple(o.class_id, o.name, o.score, py::make_tuple(o.box.x1, o.box.y1, o.box.x2, o.box.y2), o.area_px));
+    }
+    return list;
+  }
+  py::list Regions(uint32_t i) const {
+    const std::vector<LnxPolygon> polygons = View<LnxPolygon>(LnxResultPolygons, i);
+    const std::vector<LnxRle> rles = View<LnxRle>(LnxResultRles, i);
+    py::list list;
+    for (const LnxRegion& r : View<LnxRegion>(LnxResultRegions, i)) {
+      py::list own;
+      for (uint32_t k = 0; k < r.polygon_count; ++k) {
+        const LnxPolygon& polygon = polygons[static_cast<size_t>(r.polygon_index) + k];
+        const py::array_t<float> points({static_cast<py::ssize_t>(polygon.point_count), static_cast<py::ssize_t>(2)}, &polygon.points[0].x);
+        own.append(py::make_tuple(points, polygon.parent >= 0));
+      }
+      py::object counts = py::none();
+      if (r.rle_index >= 0) {
+        const LnxRle& rle = rles[static_cast<size_t>(r.rle_index)];
+        counts = py::array_t<uint32_t>(static_cast<py::ssize_t>(rle.count), rle.counts);
+      }
+      list.append(py::make_tuple(r.class_id, r.name, r.score_max, r.score_mean, r.area_px, py::make_tuple(r.box.x1, r.box.y1, r.box.x2, r.box.y2),
+                                 py::make_tuple(r.centroid.x, r.centroid.y), own, counts));
+    }
+    return list;
+  }
+
+  py::object Plane(uint32_t i, LnxPlaneKind kind) const {
+    LnxPlane plane = {};
+    const LnxStatus status = LnxResultPlane(result_, i, kind, &plane);
+    if (status == LNX_E_UNSUPPORTED) return py::none();
+    Check(status);
+    const std::vector<py::ssize_t> shape = {plane.height, plane.width};
+    if (plane.pixel_format == LNX_PIXEL_F32_GRAY) return py::array_t<float>(shape, static_cast<const float*>(plane.data));
+    return py::array_t<uint8_t>(shape, static_cast<const uint8_t*>(plane.data));
+  }
+
+  std::string Json(uint32_t i) const {
+    uint32_t needed = 0;
+    Check(LnxResultToJson(result_, i, nullptr, 0, &needed));
+    std::string text(needed, '\0');
+    Check(LnxResultToJson(result_, i, &text[0], needed, &needed));
+    text.resize(needed - 1);
+    return text;
+  }
+
+  py::array Draw(uint32_t i, const py::object& background, bool banner, float opacity) const {
+    LnxSummary s = {};
+    s.struct_size = sizeof s;
+    Check(LnxResultSummary(result_, i, &s));
+    py::array_t<uint8_t> canvas({static_cast<py::ssize_t>(s.image_height), static_cast<py::ssize_t>(s.image_width), static_cast<py::ssize_t>(3)});
+    LnxImage target;
+    LnxImageInit(&target, canvas.mutable_data(), s.image_width, s.image_height, 0, LNX_PIXEL_BGR8);
+    LnxDrawStyle style;
+    LnxDrawStyleInit(&style);
+    style.hide_banner = banner ? 0 : 1;
+    style.fill_opacity = opacity;
+    if (background.is_none()) {
+      Check(LnxResultDraw(result_, i, nullptr, &style, &target));
+    } else {
+      const Picture picture = Borrow(py::array::ensure(background), py::tuple(), 0);
+      Check(LnxResultDraw(result_, i, &picture.image, &style, &target));
+    }
+    return std::move(canvas);
+  }
+
+ private:
+  template <typename Item>
+  std::vector<Item> View(LnxStatus(LNX_CALL* read)(LnxResult, uint32_t, const Item**, uint32_t*), uint32_t i) const {
+    const Item* items = nullptr;
+    uint32_t n = 0;
+    Check(read(result_, i, &items, &n));
+    return std::vector<Item>(items, items + n);
+  }
+  LnxResult result_;
+};
+
+struct ProgressTarget {
+  py::object function;
+};
+
+int32_t LNX_CALL ForwardProgress(const char* stage, double fraction, void* user) {
+  const py::gil_scoped_acquire gil;
+  auto* target = static_cast<ProgressTarget*>(user);
+  try {
+    const py::object answer = target->function(stage, fraction);
+    return !answer.is_none() && !answer.cast<bool>() ? 1 : 0;  // False cancels
+  } catch (py::error_already_set& error) {
+    error.restore();
+    return 1;
+  }
+}
+
+class Session {
+ public:
+  Session(const std::string& path, const py::dict& o) {
+    LnxInitOptions options;
+    LnxInitOptionsInit(&options);
+    const auto text = [&](const char* key, std::string* keep) -> const char* {
+      if (!o.contains(key) || o[key].is_none()) return nullptr;
+      *keep = o[key].cast<std::string>();
+      return keep->c_str();
+    };
+    std::string device, runtime_dir, key_file, program;
+    options.device = text("device", &device);
+    options.runtime_dir = text("runtime_dir", &runtime_dir);
+    options.key_file = text("key_file", &key_file);
+    options.program = text("program", &program);
+    const auto trusted = o["trusted_keys"].cast<std::vector<std::string>>();
+    std::vector<const char*> pointers;
+    for (const std::string& key : trusted) pointers.push_back(key.c_str());
+    options.trusted_keys = pointers.data();
+    options.trusted_key_count = static_cast<uint32_t>(pointers.size());
+    const auto number = [&](const char* key) { return o[key].cast<uint32_t>(); };
+    options.allow_cpu_fallback = number("allow_cpu_fallback");
+    options.cpu_threads = number("cpu_threads");
+    options.run_slots = number("run_slots");
+    options.queue_depth = number("queue_depth");
+    options.max_batch = number("max_batch");
+    options.want = number("want");
+    options.events = number("no_events");
+    if (!o["threshold"].is_none()) options.threshold = o["threshold"].cast<double>();
+    if (!o["guard_band"].is_none()) options.guard_band = o["guard_band"].cast<double>();
+    ProgressTarget progress{o["progress"]};
+    if (!progress.function.is_none()) {
+      options.progress = ForwardProgress;
+      options.progress_user = &progress;
+    }
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      status = LnxInitialize(path.c_str(), &options, &handle_);
+    }
+    Check(status);
+  }
+  ~Session() { Close(); }
+
+  void Close() {
+    const py::gil_scoped_release release;
+    LnxUninitialize(&handle_);
+    handle_ = nullptr;
+  }
+
+  std::unique_ptr<Result> Run(const std::vector<py::array>& arrays, const py::tuple& roi, uint64_t tag, const py::dict& o) {
+    const std::vector<Picture> pictures = BorrowAll(arrays, roi, tag);
+    std::vector<LnxImage> images;
+    for (const Picture& picture : pictures) images.push_back(picture.image);
+    std::vector<float> thresholds;
+    const LnxRunOptions options = Options(o, &thresholds);
+    LnxResult result = nullptr;
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      status = LnxRun(handle_, images.data(), static_cast<uint32_t>(images.size()), &options, &result);
+    }
+    Check(status);
+    return std::make_unique<Result>(result);
+  }
+
+  // The arrays are returned too: the caller keeps them until the ticket was waited for.
+  py::tuple Submit(const std::vector<py::array>& arrays, const py::tuple& roi, uint64_t tag, const py::dict& o) {
+    const std::vector<Picture> pictures = BorrowAll(arrays, roi, tag);
+    std::vector<LnxImage> images;
+    py::list keep;
+    for (const Picture& picture : pictures) {
+      images.push_back(picture.image);
+      keep.append(picture.array);
+    }
+    std::vector<float> thresholds;
+    const LnxRunOptions options = Options(o, &thresholds);
+    LnxTicket ticket = 0;
+    Check(LnxSubmit(handle_, images.data(), static_cast<uint32_t>(images.size()), &options, &ticket));
+    return py::make_tuple(ticket, keep);
+  }
+
+  std::unique_ptr<Result> Wait(uint64_t ticket, const py::object& timeout_s) {
+    uint32_t timeout = std::numeric_limits<uint32_t>::max();
+    if (!timeout_s.is_none()) timeout = static_cast<uint32_t>(std::min(timeout_s.cast<double>() * 1000.0, 4.0e9));
+    LnxResult result = nullptr;
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      status = LnxWait(handle_, ticket, timeout, &result);
+    }
+    Check(status);
+    return std::make_unique<Result>(result);
+  }
+
+  void SetParam(const std::string& key, double number) {
+    LnxValue value = {};
+    value.struct_size = sizeof value;
+    value.type = LNX_VALUE_FLOAT;
+    value.f = number;
+    Check(LnxSetParam(handle_, key.c_str(), &value));
+  }
+  double GetParam(const std::string& key) const {
+    LnxValue value = {};
+    value.struct_size = sizeof value;
+    Check(LnxGetParam(handle_, key.c_str(), &value));
+    return value.f;
+  }
+  std::string Describe() const {
+    uint32_t needed = 0;
+    Check(LnxDescribeModel(handle_, nullptr, 0, &needed));
+    std::string text(needed, '\0');
+    Check(LnxDescribeModel(handle_, &text[0], needed, &needed));
+    text.resize(needed - 1);
+    return text;
+  }
+  py::dict SelfTest() {
+    LnxSelfTestReport r = {};
+    r.struct_size = sizeof r;
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      status = LnxSelfTest(handle_, &r);
+    }
+    if (status != LNX_OK && status != LNX_E_SELFTEST_FAILED) Raise();
+    py::dict d;
+    d["golden_count"] = r.golden_count;
+    d["passed"] = r.passed != 0;
+    d["pre_max_error"] = r.pre_max_error;
+    d["model_max_error"] = r.model_max_error;
+    d["post_max_error"] = r.post_max_error;
+    d["pre_tolerance"] = r.pre_tolerance;
+    d["model_tolerance"] = r.model_tolerance;
+    d["post_tolerance"] = r.post_tolerance;
+    return d;
+  }
+  py::dict License() const {
+    LnxLicenseInfo info = {};
+    info.struct_size = sizeof info;
+    Check(LnxLicenseState(handle_, &info));
+    py::dict d;
+    d["phase"] = info.phase;
+    d["grace_seconds_left"] = info.grace_seconds_left;
+    d["license_id"] = std::string(info.license_id);
+    d["reason"] = std::string(info.reason);
+    return d;
+  }
+
+ private:
+  static std::vector<Picture> BorrowAll(const std::vector<py::array>& arrays, const py::tuple& roi, uint64_t tag) {
+    std::vector<Picture> pictures;
+    for (const py::array& array : arrays) pictures.push_back(Borrow(array, roi, tag));
+    return pictures;
+  }
+  static LnxRunOptions Options(const py::dict& o, std::vector<float>* thresholds) {
+    LnxRunOptions options;
+    LnxRunOptionsInit(&options);
+    const auto given = [&](const char* key) { return o.contains(key) && !o[key].is_none(); };
+    if (given("threshold")) options.threshold = o["threshold"].cast<double>();
+    if (given("guard_band")) options.guard_band = o["guard_band"].cast<double>();
+    if (given("min_area_px")) options.min_area_px = o["min_area_px"].cast<double>();
+    if (given("max_objects")) options.max_objects = o["max_objects"].cast<uint32_t>();
+    if (given("top_k")) options.top_k = o["top_k"].cast<uint32_t>();
+    if (given("want")) options.want = o["want"].cast<uint32_t>();
+    if (given("class_thresholds")) {
+      *thresholds = o["class_thresholds"].cast<std::vector<float>>();
+      options.class_thresholds = thresholds->data();
+      options.class_threshold_count = static_cast<uint32_t>(thresholds->size());
+    }
+    return options;
+  }
+
+  LnxHandle handle_ = nullptr;
+};
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The native core of LNX Edge. Use lnx.Session.";
+  py::class_<Result>(m, "Result")
+      .def("count", &Result::Count)
+      .def("summary", &Result::Summary)
+      .def("classes", &Result::Classes)
+      .def("objects", &Result::Objects)
+      .def("regions", &Result::Regions)
+      .def("plane", &Result::Plane)
+      .def("json", &Result::Json)
+      .def("draw", &Result::Draw);
+  py::class_<Session>(m, "Session")
+      .def(py::init<const std::string&, const py::dict&>())
+      .def("close", &Session::Close)
+      .def("run", &Session::Run)
+      .def("submit", &Session::Submit)
+      .def("wait", &Session::Wait)
+      .def("set_param", &Session::SetParam)
+      .def("get_param", &Session::GetParam)
+      .def("describe", &Session::Describe)
+      .def("self_test", &Session::SelfTest)
+      .def("license", &Session::License);
+  m.def("describe_environment", [](const std::string& runtime_dir) {
+    uint32_t needed = 0;
+    Check(LnxDescribeEnvironment(runtime_dir.c_str(), nullptr, 0, &needed));
+    std::string text(needed + 4096, '\0');
+    Check(LnxDescribeEnvironment(runtime_dir.c_str(), &text[0], static_cast<uint32_t>(text.size()), &needed));
+    text.resize(needed - 1);
+    return text;
+  });
+  m.def("version", [] {
+    LnxVersionInfo info = {};
+    info.struct_size = sizeof info;
+    Check(LnxGetVersion(&info));
+    py::dict d;
+    d["sdk"] = info.sdk;
+    d["abi"] = py::make_tuple(info.abi_major, info.abi_minor);
+    d["build"] = info.build;
+    d["runtime_version"] = info.runtime_version;
+    d["runtime_path"] = info.runtime_path;
+    return d;
+  });
+}

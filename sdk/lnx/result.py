@@ -1,0 +1,165 @@
+"""What a run returns. Every view is read from the native result when it is first asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_VERDICTS = ("UNDEFINED", "OK", "NG", "REVIEW")
+_LABEL_MAP, _SCORE_MAP = 0, 1
+
+
+class Verdict(StrEnum):
+    """The decision about one part. Compares equal to its name: ``result.verdict == "NG"``."""
+
+    OK = "OK"
+    NG = "NG"
+    REVIEW = "REVIEW"
+    UNDEFINED = "UNDEFINED"
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """A class and its probability."""
+
+    class_id: int
+    name: str
+    score: float
+
+
+@dataclass(frozen=True)
+class DetectedObject:
+    """A detected box ``(x1, y1, x2, y2)`` in full-image pixels, half-open."""
+
+    class_id: int
+    name: str
+    score: float
+    box: tuple[float, float, float, float]
+    area_px: float
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """A closed outline along pixel corners: float32 ``[n, 2]`` in full-image pixels; ``hole`` when it cuts one out."""
+
+    points: NDArray[np.float32]
+    hole: bool
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected area of a mask. ``rle``: COCO run lengths (uint32), only when ``want`` has ``"rle"``."""
+
+    class_id: int
+    name: str
+    score_max: float
+    score_mean: float
+    area_px: float
+    box: tuple[float, float, float, float]
+    centroid: tuple[float, float]
+    polygons: tuple[Polygon, ...]
+    rle: NDArray[np.uint32] | None
+
+
+class Result:
+    """The result of one image. Immutable; may be read from any thread; outlives its session."""
+
+    def __init__(self, native: Any, index: int = 0) -> None:
+        self._native = native
+        self._index = index
+        self._summary: dict[str, Any] = native.summary(index)
+
+    def __repr__(self) -> str:
+        return f"<lnx.Result {self.verdict} score={self.score:.3f} ({self.reason})>"
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict(_VERDICTS[self._summary["verdict"]])
+
+    @property
+    def reason(self) -> str:
+        """Which rule fired, and by how much."""
+        return str(self._summary["reason"])
+
+    @property
+    def score(self) -> float:
+        """The score that decided, as the model gave it."""
+        return float(self._summary["score"])
+
+    @property
+    def threshold(self) -> float:
+        return float(self._summary["threshold"])
+
+    @property
+    def guard_band(self) -> float:
+        return float(self._summary["guard_band"])
+
+    @property
+    def tag(self) -> int:
+        """The tag given to ``run``."""
+        return int(self._summary["user_tag"])
+
+    @property
+    def sequence(self) -> int:
+        """Number of this run within its session, from 1."""
+        return int(self._summary["sequence"])
+
+    @property
+    def timings(self) -> dict[str, int]:
+        """Microseconds per stage: queue, pre, host_to_device, infer, device_to_host, post, total."""
+        return dict(self._summary["timings"])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image in pixels."""
+        return int(self._summary["width"]), int(self._summary["height"])
+
+    @cached_property
+    def classes(self) -> tuple[ClassScore, ...]:
+        """Classification: best first."""
+        return tuple(ClassScore(*item) for item in self._native.classes(self._index))
+
+    @cached_property
+    def objects(self) -> tuple[DetectedObject, ...]:
+        """Detection: best first."""
+        return tuple(DetectedObject(*item) for item in self._native.objects(self._index))
+
+    @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """Segmentation: largest first."""
+        regions = []
+        for *fields, polygons, rle in self._native.regions(self._index):
+            regions.append(Region(*fields, polygons=tuple(Polygon(*polygon) for polygon in polygons), rle=rle))
+        return tuple(regions)
+
+    @cached_property
+    def label_map(self) -> NDArray[np.uint8] | None:
+        """Class id per pixel ``[H, W]``, when ``want`` has ``"label_map"``."""
+        plane: NDArray[np.uint8] | None = self._native.plane(self._index, _LABEL_MAP)
+        return plane
+
+    @cached_property
+    def score_map(self) -> NDArray[np.float32] | None:
+        """Score per pixel ``[H, W]``, when ``want`` has ``"score_map"``."""
+        plane: NDArray[np.float32] | None = self._native.plane(self._index, _SCORE_MAP)
+        return plane
+
+    def to_json(self) -> str:
+        """One line of JSON (schema: ``docs/reference/result.schema.json``)."""
+        return str(self._native.json(self._index))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as a dict."""
+        document: dict[str, Any] = json.loads(self.to_json())
+        return document
+
+    def draw(self, image: NDArray[Any] | None = None, *, banner: bool = True, opacity: float = 0.35) -> NDArray[np.uint8]:
+        """A picture of the result: uint8 ``[H, W, 3]`` (BGR), over ``image`` (as it was run) or black."""
+        canvas: NDArray[np.uint8] = self._native.draw(self._index, image, banner, opacity)
+        return canvas

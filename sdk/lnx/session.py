@@ -1,0 +1,222 @@
+"""An initialised model on a device: Initialize, Run, Uninitialize as a context manager."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from types import TracebackType
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnx import _core, runtime_path
+from lnx.errors import LnxError
+from lnx.images import read_image
+from lnx.result import Result
+
+WANT = {"label_map": 1, "score_map": 2, "rle": 4, "no_polygons": 8}
+Picture = NDArray[Any] | str | os.PathLike[str]
+Box = tuple[int, int, int, int]
+
+
+def _flags(want: Iterable[str]) -> int:
+    flags = 0
+    for name in want:
+        if name not in WANT:
+            raise LnxError(103, found=f'"{name}"', expected=", ".join(WANT), where="want")
+        flags |= WANT[name]
+    return flags
+
+
+def _load(image: Picture) -> NDArray[Any]:
+    return read_image(image) if isinstance(image, (str, os.PathLike)) else np.asarray(image)
+
+
+class Parameters(MutableMapping[str, float]):
+    """The parameters of a session; a change takes effect from the next run. Keys are those of ``session.describe()["parameters"]``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __getitem__(self, key: str) -> float:
+        return float(self._session._open().get_param(key))
+
+    def __setitem__(self, key: str, value: float) -> None:
+        self._session._open().set_param(key, float(value))
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("parameters can be changed, not deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([str(item["key"]) for item in self._session.describe()["parameters"]])
+
+    def __len__(self) -> int:
+        return len(self._session.describe()["parameters"])
+
+
+class Session:
+    """A model, ready to run.
+
+    Args:
+        path: the ``.lnx`` file.
+        device: ``"auto"`` (a GPU where one works, else the CPU), ``"cpu"`` or ``"cuda:N"``.
+        threshold: score from which a part is NG; None = as the model declares.
+        guard_band: half width of the strip around the threshold that gives REVIEW; None = as the model declares.
+        allow_cpu_fallback: run on the CPU when the GPU that was asked for cannot be used, instead of raising.
+        cpu_threads: threads of one inference on the CPU; 0 = one per physical core.
+        run_slots: runs that may be in flight at once, 1..16.
+        queue_depth: runs that ``submit`` may hold, 1..1024.
+        max_batch: most images per ``run``; 0 = as the model declares.
+        runtime_dir: folder of the ONNX Runtime library; None = ``LNX_RUNTIME_DIR``, else the installed ``onnxruntime`` package.
+        key_file: family key file for encrypted models.
+        trusted_keys: public container keys (PEM files) to trust besides the trust folder.
+        want: extras for every run: ``"label_map"``, ``"score_map"``, ``"rle"``, ``"no_polygons"``.
+        events: write the event log where a folder for it exists.
+        progress: called with ``(stage, fraction)`` while the model loads; return False to cancel.
+
+    Raises:
+        LnxError: 2xx model file, 3xx licence, 4xx runtime and device.
+
+    Threads: ``run`` may be called from several threads; it waits while every run slot is busy. The GIL is released meanwhile.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        device: str = "auto",
+        threshold: float | None = None,
+        guard_band: float | None = None,
+        allow_cpu_fallback: bool = False,
+        cpu_threads: int = 0,
+        run_slots: int = 1,
+        queue_depth: int = 8,
+        max_batch: int = 0,
+        runtime_dir: str | os.PathLike[str] | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        trusted_keys: Sequence[str | os.PathLike[str]] = (),
+        want: Iterable[str] = (),
+        events: bool = True,
+        program: str | None = None,
+        progress: Callable[[str, float], bool | None] | None = None,
+    ) -> None:
+        self._pending: dict[int, Any] = {}
+        self._native: Any = _core.Session(
+            os.fspath(path),
+            {
+                "device": device,
+                "threshold": threshold,
+                "guard_band": guard_band,
+                "allow_cpu_fallback": int(allow_cpu_fallback),
+                "cpu_threads": cpu_threads,
+                "run_slots": run_slots,
+                "queue_depth": queue_depth,
+                "max_batch": max_batch,
+                "runtime_dir": runtime_path.choose(runtime_dir),
+                "key_file": None if key_file is None else os.fspath(key_file),
+                "trusted_keys": [os.fspath(key) for key in trusted_keys],
+                "want": _flags(want),
+                "no_events": int(not events),
+                "program": program,
+                "progress": progress,
+            },
+        )
+        self.params = Parameters(self)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _open(self) -> Any:
+        if self._native is None:
+            raise LnxError(104, found="a closed session", expected="an open one", where="session")
+        return self._native
+
+    def close(self) -> None:
+        """Ends the session: waits for runs in flight and frees the device. May be called twice."""
+        if self._native is not None:
+            self._native.close()
+            self._native = None
+            self._pending.clear()
+
+    @overload
+    def run(self, image: Picture, *, roi: Box | None = None, tag: int = 0, **options: Any) -> Result: ...
+    @overload
+    def run(self, image: Sequence[Picture], *, roi: Box | None = None, tag: int = 0, **options: Any) -> list[Result]: ...
+    def run(
+        self, image: Picture | Sequence[Picture], *, roi: Box | None = None, tag: int = 0, **options: Any
+    ) -> Result | list[Result]:
+        """Runs the model on an image, or on a list of images as one batch.
+
+        Args:
+            image: uint8 ``[H, W]``, ``[H, W, 3]`` (BGR, as cv2) or ``[H, W, 4]``, or uint16 ``[H, W]``; or a path. Not copied unless its
+                pixels are not side by side.
+            roi: ``(x, y, width, height)`` to inspect; results stay in full-image pixels.
+            tag: comes back as ``result.tag``.
+            options: for this run only: threshold, guard_band, min_area_px, max_objects, top_k, class_thresholds, want.
+
+        Raises:
+            LnxError: LNX-105..109 image, LNX-117 batch size, LNX-501/502 execution.
+        """
+        many = isinstance(image, (list, tuple))
+        arrays = [_load(item) for item in image] if many else [_load(image)]  # type: ignore[arg-type, union-attr]
+        native = self._open().run(arrays, roi or (), tag, self._options(options))
+        results = [Result(native, i) for i in range(len(arrays))]
+        return results if many else results[0]
+
+    def submit(self, image: Picture, *, roi: Box | None = None, tag: int = 0, **options: Any) -> int:
+        """Queues a run and returns its ticket at once. Raises LnxError LNX-505 when the queue is full."""
+        ticket, keep = self._open().submit([_load(image)], roi or (), tag, self._options(options))
+        self._pending[ticket] = keep
+        return int(ticket)
+
+    def wait(self, ticket: int = 0, timeout: float | None = None) -> Result:
+        """The result of a submitted run (0 = the oldest). Raises LnxError LNX-504 after ``timeout`` seconds; the ticket stays valid."""
+        chosen = ticket or (min(self._pending) if self._pending else 0)
+        try:
+            native = self._open().wait(chosen, timeout)
+        except LnxError as error:
+            if error.status != 504:
+                self._pending.pop(chosen, None)
+            raise
+        self._pending.pop(chosen, None)
+        return Result(native)
+
+    def describe(self) -> dict[str, Any]:
+        """Name, version, task, inputs, outputs, labels, parameters, device and runtime of the model."""
+        document: dict[str, Any] = json.loads(self._open().describe())
+        return document
+
+    def self_test(self) -> dict[str, Any]:
+        """Runs the golden images: ``passed``, ``golden_count``, and per stage (pre, model, post) the largest error and its tolerance.
+
+        Raises LnxError LNX-228 when the model carries no golden images.
+        """
+        report: dict[str, Any] = self._open().self_test()
+        return report
+
+    @property
+    def license(self) -> dict[str, Any]:
+        """State of the licence: ``phase`` (0 none needed), ``grace_seconds_left``, ``license_id``, ``reason``."""
+        state: dict[str, Any] = self._open().license()
+        return state
+
+    @staticmethod
+    def _options(options: dict[str, Any]) -> dict[str, Any]:
+        known = {"threshold", "guard_band", "min_area_px", "max_objects", "top_k", "class_thresholds", "want"}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            raise TypeError(f"unknown run options {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        if "want" in options:
+            options["want"] = _flags(options["want"])
+        return options
+
+
+def doctor(runtime_dir: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """What this machine offers: runtime, candidates with verdicts, providers, GPUs, driver, missing libraries, problem and fix."""
+    report: dict[str, Any] = json.loads(_core.describe_environment(runtime_path.choose(runtime_dir) or ""))
+    return report
