@@ -1,10 +1,10 @@
 """LNX Edge: runs a packed, signed vision model, and proves what it did.
 
-    import lnx
+import lnx
 
-    with lnx.Session("part.lnx", device="auto") as session:
-        result = session.run("part.png")
-        print(result.verdict, result.score)
+with lnx.Session("part.lnx", device="auto") as session:
+    result = session.run("part.png")
+    print(result.verdict, result.score)
 """
 
 from lnx.errors import LnxError

@@ -41,7 +41,9 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     except FileExistsError:
-        raise LnxError(227, found="a file of that name", expected="a new name", where=str(path), fix="choose another --name") from None
+        raise LnxError(
+            227, found="a file of that name", expected="a new name", where=str(path), fix="choose another --name"
+        ) from None
     with os.fdopen(handle, "wb") as file:
         file.write(content)
 
@@ -54,9 +56,7 @@ def new_container_key(folder: str | Path, name: str, password: str | None = None
         protection = serialization.BestAvailableEncryption(password.encode())
     private = Path(folder) / f"{name}.container-key.pem"
     public = Path(folder) / f"{name}.container-pub.pem"
-    _write_new(
-        private, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection), 0o600
-    )
+    _write_new(private, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection), 0o600)
     _write_new(
         public,
         key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),

@@ -155,9 +155,7 @@ def write_container(
     mac = hmac.new(layout.hkdf(cek, salt, b"lnx/1 recipients", 32), wrapped, hashlib.sha256).digest()
     recipient_block = b'{"r":' + wrapped + b',"mac":"' + base64.b64encode(mac) + b'"}'
     signature_bytes = len(_signature_block("0" * 16, bytes(64)))
-    payload_offset = layout.align(
-        layout.PREAMBLE.size + len(manifest) + 32 * chunks + signature_bytes + len(recipient_block)
-    )
+    payload_offset = layout.align(layout.PREAMBLE.size + len(manifest) + 32 * chunks + signature_bytes + len(recipient_block))
     for name, size, limit in (
         ("public manifest", len(manifest), layout.MAX_MANIFEST),
         ("recipients", len(recipient_block), layout.MAX_RECIPIENTS),

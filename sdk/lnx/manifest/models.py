@@ -1,0 +1,305 @@
+"""Manifest schema 1.0. Field names are the JSON names; descriptions become ``docs/reference/manifest.md``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+DType = Literal["f32", "f16", "u8", "i32", "i64", "u16", "bool"]
+PixelFormat = Literal["GRAY8", "GRAY16", "BGR8", "RGB8", "BGRA8", "RGBA8"]
+VerdictName = Literal["OK", "NG", "REVIEW", "UNDEFINED"]
+Side = Annotated[int, Field(ge=1, le=30000)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """A part of the manifest: unknown fields are refused, so that a misspelt one is not a silent default."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class ModelInfo(Part):
+    """Which model this is."""
+
+    name: str = Field(min_length=1, max_length=200, description="short name, e.g. cap-scratch / 모델 이름")
+    version: str = Field(min_length=1, max_length=64, description="version of the model / 모델 버전")
+    title: str = Field("", description="title for people / 표시 이름")
+    trainer: str = Field("", description="what trained it / 학습 도구")
+    created: str = Field("", description="time of packing, ISO 8601 / 생성 시각")
+    uid: str = Field("", description="unique id of this packing / 고유 ID")
+
+
+class TensorSpec(Part):
+    """One input or output of the graph."""
+
+    name: str
+    dtype: DType
+    shape: list[Annotated[int, Field(ge=1)] | str] = Field(
+        max_length=8, description="a text names a dynamic axis / 가변 축은 이름"
+    )
+    layout: Literal["NCHW", "NHWC"] | None = Field(None, description="inputs only / 입력 전용")
+    role: str | None = Field(None, description="outputs only: what it means / 출력 전용: 의미")
+
+
+class Graph(Part):
+    """An ONNX graph inside the container."""
+
+    id: str = "main"
+    file: str = Field("model.onnx", description="entry of the container / 컨테이너 항목")
+    weights: str | None = Field(None, description="entry of external weights / 외부 가중치 항목")
+    weights_location: str | None = Field(None, description="file name by which the graph refers to them")
+    inputs: list[TensorSpec] = Field(min_length=1)
+    outputs: list[TensorSpec] = Field(min_length=1)
+    batch: list[Annotated[int, Field(ge=1, le=64)]] = Field(default=[1], description="batch sizes to warm up / 예열할 배치 크기")
+
+
+class Window(Part):
+    """16-bit values lo..hi become 0..255."""
+
+    lo: int = Field(0, ge=0, le=65534)
+    hi: int = Field(65535, ge=1, le=65535)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Window:
+        if self.hi <= self.lo:
+            raise ValueError("hi must be more than lo")
+        return self
+
+
+class Input(Part):
+    """What images the model takes."""
+
+    accept: list[PixelFormat] = Field(default=[], description="empty = all / 비어 있으면 모두 허용")
+    window: Window | None = Field(None, description="for 16-bit images; absent = the valid bits / 16비트 이미지의 밝기 구간")
+
+
+class Color(Part):
+    """Channel order. Colour to gray as OpenCV (BT.601); gray to colour by replication."""
+
+    op: Literal["color"] = "color"
+    to: Literal["RGB", "BGR", "GRAY"]
+
+
+class Crop(Part):
+    """Cuts a centred or a fixed rectangle."""
+
+    op: Literal["crop"] = "crop"
+    mode: Literal["center", "rect"] = "center"
+    size: tuple[Side, Side] | None = Field(None, description="[width, height], mode center")
+    rect: tuple[int, int, int, int] | None = Field(None, description="[x, y, width, height], mode rect")
+    rounding: Literal["floor", "half_even"] = "floor"
+
+    @model_validator(mode="after")
+    def _has_size(self) -> Crop:
+        if (self.mode == "center") != (self.size is not None) or (self.mode == "rect") != (self.rect is not None):
+            raise ValueError("mode center needs size, mode rect needs rect")
+        return self
+
+
+class Resize(Part):
+    """Scales; a letterbox also pads to the size."""
+
+    op: Literal["resize"] = "resize"
+    mode: Literal["stretch", "short_side", "keep_ratio", "letterbox"]
+    size: tuple[Side, Side] = Field(description="[width, height]; short_side uses the first / [너비, 높이]")
+    interp: Literal["nearest", "linear", "cubic", "area"]
+    lib: Literal["opencv", "pil"] = Field("opencv", description="whose resize, bit for bit; pil is antialiased")
+    antialias: bool | None = None
+    scale_up: bool = Field(True, description="false: never enlarge / 확대 안 함")
+    rounding: Literal["round", "floor"] = "round"
+    anchor: Literal["center", "top_left"] = "center"
+    pad: list[Annotated[int, Field(ge=0, le=255)]] = Field(
+        default=[114, 114, 114], description="letterbox colour in the order at this point"
+    )
+
+    @model_validator(mode="after")
+    def _exact(self) -> Resize:
+        if self.antialias is None:
+            self.antialias = self.lib == "pil"
+        if self.antialias != (self.lib == "pil"):
+            raise ValueError("antialias is true with lib pil and false with lib opencv")
+        if len(self.pad) not in (1, 3):
+            raise ValueError("pad has 1 or 3 numbers")
+        return self
+
+
+class Cast(Part):
+    """From 8-bit integers to the type of the input."""
+
+    op: Literal["cast"] = "cast"
+    to: Literal["f32", "f16", "u8"] = "f32"
+
+
+class Scale(Part):
+    """x * mul, in float32."""
+
+    op: Literal["scale"] = "scale"
+    mul: float
+
+
+class Normalize(Part):
+    """(x - mean) / std, in float32; 1 or 3 values."""
+
+    op: Literal["normalize"] = "normalize"
+    mean: list[float] = Field(min_length=1, max_length=3)
+    std: list[Annotated[float, Field(gt=0)]] = Field(min_length=1, max_length=3)
+
+
+class Layout(Part):
+    """Order of the axes."""
+
+    op: Literal["layout"] = "layout"
+    to: Literal["NCHW", "NHWC"] = "NCHW"
+
+
+PreOp = Annotated[Color | Crop | Resize | Cast | Scale | Normalize | Layout, Field(discriminator="op")]
+
+
+class ClassificationDecode(Part):
+    """[N, C] logits or probabilities."""
+
+    kind: Literal["classification"] = "classification"
+    activation: Literal["none", "softmax", "sigmoid"] = Field(
+        "softmax", description="what is still to be applied / 적용할 활성화 함수"
+    )
+    multi_label: bool = False
+    top_k: int = Field(5, ge=1, le=65536)
+
+
+class YoloxDecode(Part):
+    """[N, anchors, 5 + C]: cx, cy, w, h, objectness, classes."""
+
+    kind: Literal["yolox"] = "yolox"
+    strides: list[int] = [8, 16, 32]
+    decoded_in_graph: bool = True
+    activation_in_graph: bool = True
+    score_floor: Fraction = 0.01
+
+
+class SegmentationDecode(Part):
+    """[N, C, H, W] or [N, H, W, C] maps."""
+
+    kind: Literal["segmentation"] = "segmentation"
+    mode: Literal["binary", "multi_class", "multi_label"]
+    activation: Literal["none", "softmax", "sigmoid"]
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    mask_threshold: Fraction = 0.5
+    background: int = Field(0, ge=-1)
+    fill_holes: bool = False
+    connectivity: Literal[4, 8] = 8
+
+
+Decode = Annotated[ClassificationDecode | YoloxDecode | SegmentationDecode, Field(discriminator="kind")]
+
+
+class Nms(Part):
+    """Suppression of overlapping boxes."""
+
+    kind: Literal["class_aware", "class_agnostic"] = "class_aware"
+    iou: Fraction = 0.65
+    pre_top_k: int = Field(1000, ge=1, le=100000)
+    max: int = Field(300, ge=1, le=10000)
+
+
+class Label(Part):
+    """A class of the model."""
+
+    id: int = Field(ge=0)
+    name: str = Field(min_length=1)
+    name_ko: str | None = None
+    color: str = Field("#FF3030", pattern=r"^#[0-9A-Fa-f]{6}$")
+    threshold: float | None = Field(None, description="absent = thresholds.score / 없으면 전체 임계값")
+    min_area_px: float = Field(0, ge=0, description="smallest area that counts, full-image pixels / 최소 면적")
+
+
+class Thresholds(Part):
+    """Where NG begins, and the strip around it that gives REVIEW."""
+
+    space: Literal["raw", "norm"] = "raw"
+    score: float = 0.5
+    guard: float = Field(0.0, ge=0, description="half width of the guard band / 재검 구간의 반폭")
+
+
+class Rule(Part):
+    """A rule of the verdict; the first that fires decides."""
+
+    kind: Literal["score", "count", "area", "top_below"]
+    labels: list[int] = Field(default=[], description="label ids; empty = all / 비어 있으면 모두")
+    at_least: float = Field(1, ge=0)
+    then: VerdictName
+
+
+class VerdictRules(Part):
+    """From what was found to OK, NG or REVIEW."""
+
+    rules: list[Rule] = []
+    otherwise: VerdictName = "UNDEFINED"
+
+
+class Golden(Part):
+    """An image with what it gave when the model was packed."""
+
+    image: str = ""
+    pixels: str
+    width: Side
+    height: Side
+    format: PixelFormat
+    tensor: str
+    outputs: list[str]
+    result: str
+
+
+class Tolerance(Part):
+    """Largest differences that the self-test accepts."""
+
+    pre: float = Field(1e-5, ge=0)
+    model: float = Field(1e-4, ge=0)
+    post: float = Field(1e-3, ge=0)
+
+
+class Limits(Part):
+    """Sizes of image that the model takes."""
+
+    min_width: Side = 1
+    min_height: Side = 1
+    max_width: Side = 30000
+    max_height: Side = 30000
+
+
+class Manifest(Part):
+    """The whole recipe."""
+
+    schema_: str = Field("1.0", alias="schema", pattern=r"^1\.\d+$")
+    model: ModelInfo
+    min_core: str = "1.0.0"
+    task: Literal["classification", "detection", "segmentation"]
+    graphs: list[Graph] = Field(min_length=1, max_length=1)
+    input: Input = Input()
+    pre: list[PreOp]
+    decode: Decode
+    nms: Nms = Nms()
+    labels: list[Label]
+    thresholds: Thresholds = Thresholds()
+    verdict: VerdictRules = VerdictRules()
+    golden: list[Golden] = []
+    tolerance: Tolerance = Tolerance()
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        kinds = {"classification": "classification", "detection": "yolox", "segmentation": "segmentation"}
+        if self.decode.kind != kinds[self.task]:
+            raise ValueError(f"decode.kind is {self.decode.kind}, but the task is {self.task}")
+        ids = [label.id for label in self.labels]
+        if len(ids) != len(set(ids)):
+            raise ValueError("two labels have the same id")
+        for rule in self.verdict.rules:
+            unknown = set(rule.labels) - set(ids)
+            if unknown:
+                raise ValueError(f"a rule names label ids that do not exist: {sorted(unknown)}")
+        return self
+
+    def to_json(self) -> str:
+        """The text that goes into the container."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)

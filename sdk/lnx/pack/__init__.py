@@ -1,0 +1,7 @@
+"""Packing: an ONNX file and a recipe become one signed container."""
+
+from lnx.pack.graph import GraphFile, read_graph
+from lnx.pack.packer import PackReport, pack
+from lnx.pack.presets import PRESETS, PresetOptions, describe_presets
+
+__all__ = ["PRESETS", "GraphFile", "PackReport", "PresetOptions", "describe_presets", "pack", "read_graph"]

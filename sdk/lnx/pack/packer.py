@@ -1,0 +1,266 @@
+"""Fills the manifest, tries the graph on sample images, records goldens, writes the container."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric import ec
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from lnx.container import OpenRecipient, PublicInfo, Recipient, write_container
+from lnx.errors import LnxError
+from lnx.images import find_images, read_image
+from lnx.manifest import Golden, Manifest, ModelInfo
+from lnx.pack.graph import GraphFile, read_graph
+from lnx.pack.presets import PRESETS, Draft, PresetOptions
+from lnx.reference import ReferenceModel
+
+MAX_GOLDENS = 4
+Array = NDArray[Any]
+
+
+@dataclass
+class PackReport:
+    """What was packed: the manifest, everything that was assumed, warnings, and sizes."""
+
+    output: Path
+    manifest: Manifest
+    assumptions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    goldens: int = 0
+    bytes_written: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "output": str(self.output),
+            "model": self.manifest.model.model_dump(),
+            "task": self.manifest.task,
+            "assumptions": self.assumptions,
+            "warnings": self.warnings,
+            "goldens": self.goldens,
+            "bytes": self.bytes_written,
+        }
+
+
+def load_manifest(source: Manifest | dict[str, Any] | str | Path) -> Manifest:
+    """A manifest from a model, a dict or a JSON file. Raises LnxError LNX-218 that names the field."""
+    if isinstance(source, Manifest):
+        return source
+    where = str(source) if isinstance(source, (str, Path)) else "manifest"
+    try:
+        if isinstance(source, (str, Path)):
+            return Manifest.model_validate_json(Path(source).read_bytes())
+        return Manifest.model_validate(source)
+    except OSError as error:
+        raise LnxError(201, found=error.strerror or str(error), expected="a manifest in JSON", where=where) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise LnxError(218, found=f"{first['input']!r}"[:120], expected=first["msg"], where=f"{place} in {where}") from None
+
+
+def _check_against_graph(manifest: Manifest, graph: GraphFile) -> None:
+    """The tensors of the manifest are those of the graph."""
+    for kind, said, real in (
+        ("input", manifest.graphs[0].inputs, graph.inputs),
+        ("output", manifest.graphs[0].outputs, graph.outputs),
+    ):
+        if [(t.name, t.dtype, len(t.shape)) for t in said] != [(t.name, t.dtype, len(t.shape)) for t in real]:
+            found = ", ".join(f"{t.name} {t.dtype} {t.shape}" for t in real)
+            expected = ", ".join(f"{t.name} {t.dtype} {t.shape}" for t in said)
+            raise LnxError(223, found=f"{kind}s {found}", expected=expected, where=str(graph.path))
+
+
+def _sample_images(images: Sequence[Array | str | Path]) -> list[Array]:
+    samples: list[Array] = []
+    for item in images:
+        if isinstance(item, np.ndarray):
+            samples.append(item)
+        else:
+            samples += [read_image(path) for path in find_images(item)]
+    return samples
+
+
+def _try_graph(manifest: Manifest, model: ReferenceModel, image: Array) -> Any:
+    try:
+        run = model.run(manifest, image)
+    except LnxError:
+        raise
+    except Exception as error:  # onnxruntime raises its own kinds
+        raise LnxError(226, found=str(error).splitlines()[0][:300], expected="a graph that runs", where="sample image") from None
+    for output, spec in zip(run.outputs, manifest.graphs[0].outputs, strict=True):
+        if not np.isfinite(output.astype(np.float64)).all():
+            raise LnxError(502, found=f'NaN or infinity in output "{spec.name}"', expected="finite numbers", where="sample image")
+    probabilities = manifest.decode.kind == "classification" and manifest.decode.activation == "none"
+    if probabilities and (run.outputs[0].min() < 0 or run.outputs[0].max() > 1):
+        raise LnxError(
+            223,
+            found=f"values {run.outputs[0].min():.3g} .. {run.outputs[0].max():.3g}",
+            expected="probabilities, since no activation is left to apply",
+            where=f'output "{manifest.graphs[0].outputs[0].name}"',
+            fix="give --activation softmax or sigmoid",
+        )
+    return run
+
+
+def _record(manifest: Manifest, model: ReferenceModel, images: list[Array], entries: dict[str, bytes]) -> None:
+    """Golden images: pixels, input tensor, raw outputs and result of the reference pipeline."""
+    formats = {(2, 1): "GRAY8", (2, 2): "GRAY16", (3, 1): "BGR8"}
+    for i, image in enumerate(images[:MAX_GOLDENS]):
+        pixels = np.ascontiguousarray(image[:, :, :3] if image.ndim == 3 else image)
+        run = _try_graph(manifest, model, pixels)
+        base = f"golden/{i}"
+        good, picture = cv2.imencode(".png", pixels)
+        if good:
+            entries[f"{base}.png"] = picture.tobytes()
+        entries[f"{base}.pixels"] = pixels.tobytes()
+        entries[f"{base}.tensor"] = run.tensor.tobytes()
+        names = []
+        for k, output in enumerate(run.outputs):
+            names.append(f"{base}.output{k}")
+            entries[names[-1]] = output.astype(np.float32).tobytes()
+        found = {key: run.found[key] for key in ("classes", "objects", "regions")}
+        found["classes"] = found["classes"][:100]
+        entries[f"{base}.json"] = json.dumps(found).encode()
+        manifest.golden.append(
+            Golden(
+                image=f"{base}.png" if good else "",
+                pixels=f"{base}.pixels",
+                width=pixels.shape[1],
+                height=pixels.shape[0],
+                format=formats[(pixels.ndim, pixels.itemsize)],  # type: ignore[arg-type]
+                tensor=f"{base}.tensor",
+                outputs=names,
+                result=f"{base}.json",
+            )
+        )
+
+
+def pack(
+    model: str | Path,
+    output: str | Path,
+    *,
+    signing_key: ec.EllipticCurvePrivateKey,
+    recipients: Sequence[Recipient] | None = None,
+    preset: str | None = None,
+    manifest: Manifest | dict[str, Any] | str | Path | None = None,
+    labels: Sequence[str] = (),
+    images: Sequence[Array | str | Path] = (),
+    options: PresetOptions | dict[str, Any] | None = None,
+    name: str | None = None,
+    version: str = "1.0.0",
+    public: PublicInfo | None = None,
+    allow_agpl: bool = False,
+    dry_run: bool = False,
+    chunk_log2: int = 20,
+    progress: Callable[[str, float], None] | None = None,
+) -> PackReport:
+    """Packs an ONNX file into a container.
+
+    Args:
+        model: the ONNX file; external weights beside it are packed too.
+        output: the ``.lnx`` file; it appears only when it is complete.
+        signing_key: container key (``lnx.container.load_signing_key``).
+        recipients: who can open it; None = everybody.
+        preset: ``"classification"``, ``"yolox"`` or ``"segmentation"``; or give ``manifest`` (model, dict or JSON file).
+        labels: names of the classes, in the order of the model.
+        images: sample images (arrays, files or folders); the first four become golden images.
+        options: what the preset should know (``PresetOptions``).
+        dry_run: check everything, write nothing.
+
+    Raises:
+        LnxError: LNX-223 when the graph does not fit, LNX-226 when it does not run, LNX-218 for a wrong manifest.
+    """
+    say = progress or (lambda stage, fraction: None)
+    say("read", 0.0)
+    graph = read_graph(model)
+    if graph.agpl and not allow_agpl:
+        raise LnxError(
+            223,
+            found=f"a model under AGPL: {graph.agpl}",
+            expected="a model that a closed product may ship",
+            where=str(graph.path),
+            fix="use another model, or pack with --allow-agpl if you hold another licence",
+        )
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    info = ModelInfo(name=name or Path(model).stem, version=version, created=created, uid=str(uuid.uuid4()))
+    assumptions: list[str] = []
+    if manifest is not None:
+        made = load_manifest(manifest)
+    elif preset in PRESETS:
+        try:
+            chosen = options if isinstance(options, PresetOptions) else PresetOptions.model_validate(options or {})
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise LnxError(
+                103, found=f"{first['input']!r}"[:120], expected=first["msg"], where=f"preset option {place}"
+            ) from None
+        draft = Draft(graph, list(labels), chosen, info)
+        try:
+            made = PRESETS[preset](draft)
+        except ValidationError as error:
+            raise LnxError(
+                218, found=str(error.errors()[0]["msg"]), expected="a valid manifest", where=f"preset {preset}"
+            ) from None
+        assumptions = draft.assumptions
+    else:
+        raise LnxError(
+            103, found=f'preset "{preset}"', expected=", ".join(PRESETS), where="preset", fix="give --preset or --manifest"
+        )
+    _check_against_graph(made, graph)
+
+    report = PackReport(Path(output), made, assumptions)
+    if graph.agpl:
+        report.warnings.append(f"the model is under AGPL: {graph.agpl}")
+    reference = ReferenceModel(graph.path)
+    entries: dict[str, bytes] = {}
+    samples = _sample_images(images)
+    if samples:
+        say("golden", 0.0)
+        _record(made, reference, samples, entries)
+    else:
+        report.warnings.append("no sample images: the self-test will have nothing to compare with")
+        grey = np.full((made.limits.min_height + 255, made.limits.min_width + 255, 3), 114, np.uint8)
+        try:
+            _try_graph(made, reference, grey)
+        except LnxError as error:
+            if error.status != 105:
+                raise
+            report.warnings.append("the graph was not tried, since a grey picture does not fit its recipe")
+    report.goldens = len(made.golden)
+    packed = {"manifest.json": made.to_json().encode(), "model.onnx": graph.content}
+    if graph.weights is not None:
+        packed["weights.bin"] = graph.weights
+    packed |= entries
+    if dry_run:
+        return report
+    identity = public or PublicInfo(
+        model_id=made.model.name, version=made.model.version, released=created[:10], title=made.model.title, created_by="lnx pack"
+    )
+    write_container(
+        output,
+        entries=packed,
+        public=identity,
+        signing_key=signing_key,
+        recipients=list(recipients) if recipients is not None else [OpenRecipient()],
+        chunk_log2=chunk_log2,
+        progress=lambda fraction: say("write", fraction),
+    )
+    report.bytes_written = Path(output).stat().st_size
+    return report
+
+
+def model_digest(path: str | Path) -> str:
+    """SHA-256 of a file, to compare an ONNX file with what was packed."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
