@@ -6,6 +6,7 @@ The wheel carries lnx/_core (extension module) and the shared library that it li
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,10 @@ class CMakeBuild(build_ext):
     def build_extension(self, ext: Extension) -> None:
         import pybind11
 
-        target = ROOT / "sdk" if self.inplace or self.editable_mode else Path(self.build_lib).resolve()
+        # setuptools wants the module in build_lib in any case; an editable install runs from sdk/, so both go there too.
+        targets = [Path(self.build_lib).resolve()]
+        if self.inplace or self.editable_mode:
+            targets.append(ROOT / "sdk")
         build = Path(os.environ.get("LNX_BUILD_DIR", ROOT / "build" / f"python-{sys.implementation.cache_tag}")).resolve()
         configure = [
             "cmake",
@@ -36,14 +40,16 @@ class CMakeBuild(build_ext):
             f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
         ]
         if sys.platform != "win32":
-            configure += ["-G", "Ninja"]
+            # Named each time: an isolated build brings its own, whose folder is gone afterwards.
+            configure += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={shutil.which('ninja')}"]
         subprocess.run(configure, check=True)
         jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 2))
         subprocess.run(
             ["cmake", "--build", str(build), "--config", "Release", "--target", "lnx", "_core", "-j", jobs], check=True
         )
-        install = ["cmake", "--install", str(build), "--config", "Release", "--component", "python", "--prefix", str(target)]
-        subprocess.run(install, check=True)
+        for target in targets:
+            install = ["cmake", "--install", str(build), "--config", "Release", "--component", "python", "--prefix", str(target)]
+            subprocess.run(install, check=True)
 
 
 class BinaryDistribution(Distribution):

@@ -134,8 +134,9 @@ class Result:
     def regions(self) -> tuple[Region, ...]:
         """Segmentation: largest first."""
         regions = []
-        for *fields, polygons, rle in self._native.regions(self._index):
-            regions.append(Region(*fields, polygons=tuple(Polygon(*polygon) for polygon in polygons), rle=rle))
+        for class_id, name, high, mean, area, box, centroid, polygons, rle in self._native.regions(self._index):
+            outlines = tuple(Polygon(*polygon) for polygon in polygons)
+            regions.append(Region(class_id, name, high, mean, area, box, centroid, outlines, rle))
         return tuple(regions)
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from lnx import _core, runtime_path
+from lnx import _core, runtime_path  # type: ignore[attr-defined]
 from lnx.errors import LnxError
 from lnx.images import read_image
 from lnx.result import Result
@@ -147,9 +147,7 @@ class Session:
     def run(self, image: Picture, *, roi: Box | None = None, tag: int = 0, **options: Any) -> Result: ...
     @overload
     def run(self, image: Sequence[Picture], *, roi: Box | None = None, tag: int = 0, **options: Any) -> list[Result]: ...
-    def run(
-        self, image: Picture | Sequence[Picture], *, roi: Box | None = None, tag: int = 0, **options: Any
-    ) -> Result | list[Result]:
+    def run(self, image: Picture | Sequence[Picture], *, roi: Box | None = None, tag: int = 0, **options: Any) -> Result | list[Result]:
         """Runs the model on an image, or on a list of images as one batch.
 
         Args:

@@ -94,7 +94,7 @@ bool RunSelfTest(Core& core, LnxSelfTestReport* report);
 // Runs submitted work on as many threads as there are slots; results are collected in the order of submission.
 class Queue {
  public:
-  Queue(Core& core, uint32_t depth) : core_(core), depth_(depth) {}
+  Queue(Core& core, uint32_t depth);
   ~Queue();
 
   LnxTicket Submit(const LnxImage* images, uint32_t n, const LnxRunOptions* options);

@@ -24,6 +24,8 @@ struct Queue::Item {
   }
 };
 
+Queue::Queue(Core& core, uint32_t depth) : core_(core), depth_(depth) {}
+
 Queue::~Queue() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -149,7 +149,8 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   core.model = runtime::Model::Create(runtime, core.container->Read(graph.file),
                                       graph.weights.empty() ? Bytes{} : core.container->Read(graph.weights),
                                       graph.weights_location, request);
-  core.container->Drop(graph.file);  // the runtime has its own form of it now
+  core.container->Drop(graph.file);  // the runtime has its own form of them now
+  if (!graph.weights.empty()) core.container->Drop(graph.weights);
   CheckTensors(graph.inputs, core.model->inputs(), "inputs");
   CheckTensors(graph.outputs, core.model->outputs(), "outputs");
   if (core.model->inputs().size() != 1) {

@@ -41,9 +41,7 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     except FileExistsError:
-        raise LnxError(
-            227, found="a file of that name", expected="a new name", where=str(path), fix="choose another --name"
-        ) from None
+        raise LnxError(227, found="a file of that name", expected="a new name", where=str(path), fix="choose another --name") from None
     with os.fdopen(handle, "wb") as file:
         file.write(content)
 

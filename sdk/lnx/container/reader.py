@@ -181,9 +181,7 @@ def _public(file: _File) -> dict[str, Any]:
     except ValueError:
         public = None
     if not isinstance(public, dict):
-        raise LnxError(
-            217, found="text that is not a JSON object", expected="a JSON object", where=f"{file.where}, public manifest"
-        )
+        raise LnxError(217, found="text that is not a JSON object", expected="a JSON object", where=f"{file.where}, public manifest")
     return public
 
 
@@ -226,18 +224,14 @@ def _content_key(file: _File, family_keys: Iterable[FamilyKey]) -> bytes:
             try:
                 cek = AESGCM(wrapping).decrypt(nonce or bytes(12), sealed or b"", p.commitment)
             except (InvalidTag, ValueError):
-                raise LnxError(
-                    213, found=f'a key named "{item["kid"]}"', expected="the key it was packed with", where=file.where
-                ) from None
+                raise LnxError(213, found=f'a key named "{item["kid"]}"', expected="the key it was packed with", where=file.where) from None
         if cek is not None:
             break
     if cek is None:
         needed = ", ".join(f"{item['type']} {item.get('kid', '')}".strip() for item in listed)
         raise LnxError(212, found="no key at hand", expected=needed or "a recipient", where=file.where)
     if not hmac.compare_digest(layout.commitment(cek, p.salt), p.commitment):
-        raise LnxError(
-            213, found="a key that the header does not commit to", expected="the key it was packed with", where=file.where
-        )
+        raise LnxError(213, found="a key that the header does not commit to", expected="the key it was packed with", where=file.where)
     expected = hmac.new(layout.hkdf(cek, p.salt, b"lnx/1 recipients", 32), wrapped, hashlib.sha256).digest()
     if not hmac.compare_digest(expected, mac):
         _bad_recipients(file, "a list that was changed after packing")
@@ -301,9 +295,7 @@ def read_container(
         try:
             plain += aead.decrypt(layout.nonce(prefix, index, index + 1 == p.chunks), chunk, None)
         except InvalidTag:
-            raise LnxError(
-                214, found="a wrong authentication tag", expected="this file's key", where=f"chunk {index + 1}"
-            ) from None
+            raise LnxError(214, found="a wrong authentication tag", expected="this file's key", where=f"chunk {index + 1}") from None
     return Container(public, signer, hashlib.sha256(file.signed).hexdigest(), _table(file, bytes(plain)))
 
 

@@ -89,10 +89,13 @@ class _Plaintext:
         table_bytes = 0
         # Offsets are part of the table, and the table's length decides the offsets: two rounds settle it.
         for _ in range(3):
-            offset, rows = layout.align(4 + table_bytes), []
+            offset = layout.align(4 + table_bytes)
+            rows: list[dict[str, object]] = []
+            places: list[int] = []
             for name in names:
                 size = len(entries[name])
                 rows.append({"name": name, "offset": offset, "size": size, "sha256": hashes_of[name]})
+                places.append(offset)
                 offset = layout.align(offset + size)
             table = _compact({"entries": rows})
             if len(table) == table_bytes:
@@ -101,7 +104,7 @@ class _Plaintext:
         else:
             raise LnxError(216, found="a table whose size does not settle", expected="a table", where="writer")
         self._pieces: list[tuple[int, Data]] = [(0, len(table).to_bytes(4, "little") + table)]
-        self._pieces += [(row["offset"], entries[row["name"]]) for row in rows]
+        self._pieces += [(place, entries[name]) for place, name in zip(places, names, strict=True)]
         last_offset, last = self._pieces[-1]
         self.size = last_offset + len(last)
 

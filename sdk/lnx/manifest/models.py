@@ -35,9 +35,7 @@ class TensorSpec(Part):
 
     name: str
     dtype: DType
-    shape: list[Annotated[int, Field(ge=1)] | str] = Field(
-        max_length=8, description="a text names a dynamic axis / 가변 축은 이름"
-    )
+    shape: list[Annotated[int, Field(ge=1)] | str] = Field(max_length=8, description="a text names a dynamic axis / 가변 축은 이름")
     layout: Literal["NCHW", "NHWC"] | None = Field(None, description="inputs only / 입력 전용")
     role: str | None = Field(None, description="outputs only: what it means / 출력 전용: 의미")
 
@@ -160,9 +158,7 @@ class ClassificationDecode(Part):
     """[N, C] logits or probabilities."""
 
     kind: Literal["classification"] = "classification"
-    activation: Literal["none", "softmax", "sigmoid"] = Field(
-        "softmax", description="what is still to be applied / 적용할 활성화 함수"
-    )
+    activation: Literal["none", "softmax", "sigmoid"] = Field("softmax", description="what is still to be applied / 적용할 활성화 함수")
     multi_label: bool = False
     top_k: int = Field(5, ge=1, le=65536)
 

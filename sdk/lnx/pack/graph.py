@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import onnx
 from onnx import TensorProto
@@ -11,7 +12,7 @@ from onnx import TensorProto
 from lnx.errors import LnxError
 from lnx.manifest import TensorSpec
 
-_DTYPES = {
+_DTYPES: dict[int, Literal["f32", "f16", "u8", "i32", "i64", "u16", "bool"]] = {
     TensorProto.FLOAT: "f32",
     TensorProto.FLOAT16: "f16",
     TensorProto.UINT8: "u8",
@@ -45,7 +46,7 @@ def _tensor(value: onnx.ValueInfoProto, path: Path, kind: str) -> TensorSpec:
     shape: list[int | str] = []
     for index, side in enumerate(tensor.shape.dim):
         shape.append(side.dim_value if side.dim_value > 0 else side.dim_param or f"d{index}")
-    return TensorSpec(name=value.name, dtype=dtype, shape=shape)  # type: ignore[arg-type]
+    return TensorSpec(name=value.name, dtype=dtype, shape=shape)
 
 
 def read_graph(path: str | Path) -> GraphFile:
@@ -64,9 +65,7 @@ def read_graph(path: str | Path) -> GraphFile:
     locations = {entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"}
     if len(locations) > 1:
         found = f"weights in {len(locations)} files"
-        raise LnxError(
-            226, found=found, expected="weights in one file", where=str(path), fix="save the model with all_tensors_to_one_file"
-        )
+        raise LnxError(226, found=found, expected="weights in one file", where=str(path), fix="save the model with all_tensors_to_one_file")
     location = next(iter(locations), None)
     weights: bytes | None = None
     if location:

@@ -138,7 +138,7 @@ def _record(manifest: Manifest, model: ReferenceModel, images: list[Array], entr
                 pixels=f"{base}.pixels",
                 width=pixels.shape[1],
                 height=pixels.shape[0],
-                format=formats[(pixels.ndim, pixels.itemsize)],  # type: ignore[arg-type]
+                format=formats[(pixels.ndim, pixels.itemsize)],
                 tensor=f"{base}.tensor",
                 outputs=names,
                 result=f"{base}.json",
@@ -203,21 +203,15 @@ def pack(
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise LnxError(
-                103, found=f"{first['input']!r}"[:120], expected=first["msg"], where=f"preset option {place}"
-            ) from None
+            raise LnxError(103, found=f"{first['input']!r}"[:120], expected=first["msg"], where=f"preset option {place}") from None
         draft = Draft(graph, list(labels), chosen, info)
         try:
             made = PRESETS[preset](draft)
         except ValidationError as error:
-            raise LnxError(
-                218, found=str(error.errors()[0]["msg"]), expected="a valid manifest", where=f"preset {preset}"
-            ) from None
+            raise LnxError(218, found=str(error.errors()[0]["msg"]), expected="a valid manifest", where=f"preset {preset}") from None
         assumptions = draft.assumptions
     else:
-        raise LnxError(
-            103, found=f'preset "{preset}"', expected=", ".join(PRESETS), where="preset", fix="give --preset or --manifest"
-        )
+        raise LnxError(103, found=f'preset "{preset}"', expected=", ".join(PRESETS), where="preset", fix="give --preset or --manifest")
     _check_against_graph(made, graph)
 
     report = PackReport(Path(output), made, assumptions)

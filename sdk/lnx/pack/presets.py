@@ -78,9 +78,7 @@ class Draft:
         self.labels = [Label(id=i, name=name, color=COLORS[i % len(COLORS)]) for i, name in enumerate(labels)]
 
     def refuse(self, found: str, expected: str) -> LnxError:
-        return LnxError(
-            223, found=found, expected=expected, where=str(self.graph.path), fix="use the preset of the model's family"
-        )
+        return LnxError(223, found=found, expected=expected, where=str(self.graph.path), fix="use the preset of the model's family")
 
     def assume(self, what: str, given: Any, default: Any) -> Any:
         """The option, or the default, which is then an assumption to be told."""
@@ -139,7 +137,7 @@ class Draft:
             anchor: Any = "top_left" if kind == "letterbox_top_left" else "center"
             ops.append(Resize(mode=mode, size=size, interp=interp, lib=lib, anchor=anchor, pad=[grey]))
         spec = self.input()
-        ops.append(Cast(to=spec.dtype))  # type: ignore[arg-type]
+        ops.append(Cast(to=spec.dtype))
         if spec.dtype != "u8":
             factor = self.assume("scale", o.scale, scale)
             if factor != 1.0:
@@ -161,11 +159,9 @@ class Draft:
             raise LnxError(103, found=", ".join(unknown), expected=", ".join(known), where="label names for the verdict")
         return [known[name] for name in names]
 
-    def manifest(
-        self, task: Any, pre: list[Any], decode: Any, verdict: VerdictRules, threshold: float, nms: Nms | None = None
-    ) -> Manifest:
+    def manifest(self, task: Any, pre: list[Any], decode: Any, verdict: VerdictRules, threshold: float, nms: Nms | None = None) -> Manifest:
         spec = self.input()
-        batch = self.options.batch or ([1] if isinstance(spec.shape[0], str) else [1])
+        batch = self.options.batch or [1]
         for label in self.labels:
             label.min_area_px = self.options.min_area_px
         graph = Graph(
@@ -236,9 +232,7 @@ def _segmentation(draft: Draft) -> Manifest:
     if len(shape) != 4:
         raise draft.refuse(f"an output of shape {shape}", "[N, C, H, W]")
     o = draft.options
-    last = (
-        isinstance(shape[3], int) and not (isinstance(shape[1], int) and shape[1] <= shape[3]) and shape[3] == len(draft.labels)
-    )
+    last = isinstance(shape[3], int) and not (isinstance(shape[1], int) and shape[1] <= shape[3]) and shape[3] == len(draft.labels)
     channels = shape[3] if last else shape[1]
     pre = draft.pre(colour="RGB", scale=1 / 255, mean=IMAGENET_MEAN, std=IMAGENET_STD, resize="stretch")
     if channels == 1:
@@ -251,9 +245,7 @@ def _segmentation(draft: Draft) -> Manifest:
         activation = draft.assume("activation left to apply", o.activation, "softmax")
         mode = "multi_class"
         draft.assumptions.append(f'background: "{draft.labels[0].name}"')
-    decode = SegmentationDecode(
-        mode=mode, activation=activation, layout="NHWC" if last else "NCHW", mask_threshold=o.mask_threshold
-    )
+    decode = SegmentationDecode(mode=mode, activation=activation, layout="NHWC" if last else "NCHW", mask_threshold=o.mask_threshold)
     wanted = draft.ids(o.ng or []) or [label.id for label in draft.labels[1:]]
     verdict = VerdictRules(rules=[Rule(kind="count", labels=wanted, at_least=1, then="NG")], otherwise="OK")
     return draft.manifest("segmentation", pre, decode, verdict, o.threshold if o.threshold is not None else 0.5)

@@ -75,16 +75,11 @@ def _yolox(manifest: Manifest, options: YoloxDecode, outputs: list[Array], g: Ge
         rows[:, 2:4] = np.exp(rows[:, 2:4]) * grid[:, 2:3]
     classes = rows[:, 5:].argmax(axis=1)
     scores = rows[:, 4] * rows[np.arange(len(rows)), 5 + classes]
-    lowest = (
-        min([manifest.thresholds.score, *(_threshold(manifest, label.id) for label in manifest.labels)])
-        - manifest.thresholds.guard
-    )
+    lowest = min([manifest.thresholds.score, *(_threshold(manifest, label.id) for label in manifest.labels)]) - manifest.thresholds.guard
     chosen = np.flatnonzero(scores >= max(options.score_floor, lowest))
     chosen = chosen[np.argsort(-scores[chosen], kind="stable")][: manifest.nms.pre_top_k]
     boxes = np.concatenate([rows[:, 0:2] - rows[:, 2:4] / 2, rows[:, 0:2] + rows[:, 2:4] / 2], axis=1)[chosen]
-    kept = suppress(
-        boxes, scores[chosen], classes[chosen], manifest.nms.iou, manifest.nms.kind == "class_aware", manifest.nms.max
-    )
+    kept = suppress(boxes, scores[chosen], classes[chosen], manifest.nms.iou, manifest.nms.kind == "class_aware", manifest.nms.max)
     objects = []
     for k in kept:
         x1, y1, x2, y2 = boxes[k]
@@ -142,9 +137,7 @@ def _segmentation(manifest: Manifest, options: SegmentationDecode, outputs: list
             label_map = np.where(full.max(axis=0) >= options.mask_threshold, winner, 0)
     regions = []
     for class_id, mask, scores in masks:
-        count, labels, stats, centroids = cv2.connectedComponentsWithStats(
-            mask.astype(np.uint8), connectivity=options.connectivity
-        )
+        count, labels, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=options.connectivity)
         for k in range(1, count):
             inside = scores[labels == k]
             left, top, w, h, area = (int(v) for v in stats[k])

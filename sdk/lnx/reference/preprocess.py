@@ -81,6 +81,10 @@ def _half_up(value: float) -> int:
     return max(1, math.floor(value + 0.5))
 
 
+def _floor(value: float) -> int:
+    return max(1, math.floor(value))
+
+
 def _resize(image: Array, op: Resize, geometry: Geometry) -> Array:
     height, width = image.shape[:2]
     if op.mode == "stretch":
@@ -89,7 +93,7 @@ def _resize(image: Array, op: Resize, geometry: Geometry) -> Array:
         scale = op.size[0] / min(width, height) if op.mode == "short_side" else min(op.size[1] / height, op.size[0] / width)
         if not op.scale_up:
             scale = min(scale, 1.0)
-        whole = _half_up if op.rounding == "round" else (lambda v: max(1, math.floor(v)))
+        whole = _half_up if op.rounding == "round" else _floor
         size, factor = (whole(width * scale), whole(height * scale)), (1 / scale, 1 / scale)
         if op.mode == "letterbox":
             size = (min(size[0], op.size[0]), min(size[1], op.size[1]))
@@ -117,8 +121,8 @@ def _crop(image: Array, op: Crop, geometry: Geometry) -> Array:
     else:
         assert op.size is not None
         width, height = op.size
-        middle = (lambda rest: round(rest / 2)) if op.rounding == "half_even" else (lambda rest: rest // 2)
-        x, y = middle(image.shape[1] - width), middle(image.shape[0] - height)
+        rest_x, rest_y = image.shape[1] - width, image.shape[0] - height
+        x, y = (round(rest_x / 2), round(rest_y / 2)) if op.rounding == "half_even" else (rest_x // 2, rest_y // 2)
     if x < 0 or y < 0 or x + width > image.shape[1] or y + height > image.shape[0]:
         found = f"{image.shape[1]} x {image.shape[0]}"
         raise LnxError(105, found=found, expected=f"at least {width} x {height}", where="crop op of the manifest")

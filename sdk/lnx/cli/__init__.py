@@ -1,0 +1,29 @@
+"""The command ``lnx``. One module per command; other packages add theirs through the entry-point group ``lnx.commands``."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import typer
+
+from lnx.cli import bench, doctor, inspect, keys, pack, run, selftest, verify_file
+from lnx.cli.messages import say
+from lnx.cli.output import use_utf8
+
+app = typer.Typer(help=say("app"), no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(keys.app, name="keys", help=say("keys"))
+app.command("pack", help=say("pack"))(pack.pack_command)
+app.command("inspect", help=say("inspect"))(inspect.inspect_command)
+app.command("verify-file", help=say("verify-file"))(verify_file.verify_command)
+app.command("run", help=say("run"))(run.run_command)
+app.command("bench", help=say("bench"))(bench.bench_command)
+app.command("selftest", help=say("selftest"))(selftest.selftest_command)
+app.command("doctor", help=say("doctor"))(doctor.doctor_command)
+for _entry in entry_points(group="lnx.commands"):
+    app.add_typer(_entry.load(), name=_entry.name)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    use_utf8()
+    app()

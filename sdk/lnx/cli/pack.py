@@ -1,0 +1,89 @@
+"""``lnx pack``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from lnx.cli.messages import say
+from lnx.cli.output import err, out, print_json, reported
+from lnx.container import FamilyRecipient, OpenRecipient, Recipient, load_family_keys, load_signing_key
+from lnx.errors import LnxError
+
+
+def _options(settings: list[str], size: str | None) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for setting in settings:
+        name, separator, value = setting.partition("=")
+        if not separator:
+            raise LnxError(103, found=f'"{setting}"', expected="NAME=VALUE", where="--set")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value.split(",") if name in ("ok", "ng") else value
+        if name in ("ok", "ng") and isinstance(options[name], str):
+            options[name] = [options[name]]
+    if size:
+        width, _, height = size.lower().partition("x")
+        if not (width.isdigit() and height.isdigit()):
+            raise LnxError(103, found=f'"{size}"', expected="WIDTHxHEIGHT, e.g. 640x640", where="--size")
+        options["size"] = (int(width), int(height))
+    return options
+
+
+def pack_command(
+    model: Annotated[Path, typer.Argument(help=say("arg.onnx"))],
+    output: Annotated[Path, typer.Argument(help=say("arg.output"))],
+    key: Annotated[Path, typer.Option("--key", help=say("opt.key"))],
+    preset: Annotated[str | None, typer.Option("--preset", help=say("opt.preset"))] = None,
+    manifest: Annotated[Path | None, typer.Option("--manifest", help=say("opt.manifest"))] = None,
+    labels: Annotated[str, typer.Option("--labels", help=say("opt.labels"))] = "",
+    size: Annotated[str | None, typer.Option("--size", help=say("opt.size"))] = None,
+    images: Annotated[list[Path] | None, typer.Option("--images", help=say("opt.images"))] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help=say("opt.set"))] = None,
+    family: Annotated[Path | None, typer.Option("--family", help=say("opt.family"))] = None,
+    open_to_all: Annotated[bool, typer.Option("--open", help=say("opt.open"))] = False,
+    name: Annotated[str | None, typer.Option("--name", help=say("opt.model-name"))] = None,
+    version: Annotated[str, typer.Option("--version", help=say("opt.version"))] = "1.0.0",
+    password: Annotated[str | None, typer.Option("--password", help=say("opt.password"))] = None,
+    allow_agpl: Annotated[bool, typer.Option("--allow-agpl", help=say("opt.agpl"))] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=say("opt.dry"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=say("opt.json"))] = False,
+) -> None:
+    with reported(as_json):
+        from lnx.pack import pack
+
+        recipients: list[Recipient] = [FamilyRecipient(*entry) for entry in load_family_keys(family)] if family else []
+        if open_to_all or not recipients:
+            recipients.append(OpenRecipient())
+        with Progress(console=err, transient=True, disable=as_json) as progress:
+            task = progress.add_task(str(output.name), total=1.0)
+            report = pack(
+                model,
+                output,
+                signing_key=load_signing_key(key, password),
+                recipients=recipients,
+                preset=preset,
+                manifest=manifest,
+                labels=[label.strip() for label in labels.split(",") if label.strip()],
+                images=list(images or []),
+                options=_options(settings or [], size),
+                name=name,
+                version=version,
+                allow_agpl=allow_agpl,
+                dry_run=dry_run,
+                progress=lambda stage, fraction: progress.update(task, completed=fraction, description=f"{output.name} {stage}"),
+            )
+        if as_json:
+            print_json(report.to_dict())
+            return
+        for assumption in report.assumptions:
+            out.print(f"{say('assumed')}  {assumption}", markup=False)
+        for warning in report.warnings:
+            out.print(f"{say('warning')}  {warning}", style="yellow", markup=False)
+        verb = say("would-pack" if dry_run else "packed")
+        out.print(f"{verb}  {output}  ({report.bytes_written / 1e6:.2f} MB, {report.goldens} golden)", style="green", markup=False)
