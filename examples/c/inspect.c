@@ -19,11 +19,13 @@ int main(int argc, char** argv) {
   if (argc < 3) return fprintf(stderr, "usage: inspect MODEL.lnx PICTURE.bmp [PUBLIC_KEY.pem]\n"), 2;
   FILE* file = fopen(argv[2], "rb");
   unsigned char header[54];
-  if (!file || fread(header, 1, 54, file) != 54 || memcmp(header, "BM", 2) || header[28] != 24) return fprintf(stderr, "no 24-bit BMP\n"), 2;
+  if (!file || fread(header, 1, 54, file) != 54 || memcmp(header, "BM", 2) || header[28] != 24)
+    return fprintf(stderr, "no 24-bit BMP\n"), 2;
   const int32_t width = (int32_t)u32(header + 18), height = (int32_t)u32(header + 22), stride = (width * 3 + 3) / 4 * 4;
   unsigned char* pixels = malloc((size_t)stride * (size_t)height);
   fseek(file, (long)u32(header + 10), SEEK_SET);
-  if (!pixels || fread(pixels, (size_t)stride, (size_t)height, file) != (size_t)height) return fprintf(stderr, "BMP too short\n"), 2;
+  if (!pixels || fread(pixels, (size_t)stride, (size_t)height, file) != (size_t)height)
+    return fprintf(stderr, "BMP too short\n"), 2;
   fclose(file);
 
   LnxInitOptions options;

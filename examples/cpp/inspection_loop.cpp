@@ -1,4 +1,5 @@
-// An inspection loop: frames come from a folder as if from a camera, are submitted while the previous one runs, drawn and counted.
+// An inspection loop: frames come from a folder as if from a camera, are submitted while the previous one runs, drawn and
+// counted.
 //   inspection_loop MODEL.lnx FOLDER OVERLAYS [PUBLIC_KEY.pem]
 #include <algorithm>
 #include <deque>
@@ -47,7 +48,8 @@ int main(int argc, char** argv) try {
   while (!waiting.empty()) collect();
   std::sort(micros.begin(), micros.end());
   for (const auto& [verdict, n] : counts) std::cout << verdict << " " << n << "\n";
-  if (!micros.empty()) std::cout << "p50 " << micros[micros.size() / 2] << " us  p99 " << micros[micros.size() * 99 / 100] << " us\n";
+  if (!micros.empty())
+    std::cout << "p50 " << micros[micros.size() / 2] << " us  p99 " << micros[micros.size() * 99 / 100] << " us\n";
   return 0;
 } catch (const lnx::Error& error) {
   std::cerr << error.what() << "\n";

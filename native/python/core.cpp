@@ -61,14 +61,16 @@ Picture Borrow(const py::array& given, const py::tuple& roi, uint64_t tag) {
     throw py::error_already_set();
   }
   // Pixels of a row must lie side by side; rows may be anywhere, also upside down.
-  const bool packed = array.strides(1) == array.itemsize() * channels && (array.ndim() == 2 || array.strides(2) == array.itemsize());
+  const bool packed =
+      array.strides(1) == array.itemsize() * channels && (array.ndim() == 2 || array.strides(2) == array.itemsize());
   if (!packed && array.size() > 0) array = py::array::ensure(array.attr("copy")("C"));
   Picture picture{array, {}};
-  LnxImageInit(&picture.image, array.data(), static_cast<int32_t>(array.shape(1)), static_cast<int32_t>(array.shape(0)), array.strides(0),
-               format);
+  LnxImageInit(&picture.image, array.data(), static_cast<int32_t>(array.shape(1)), static_cast<int32_t>(array.shape(0)),
+               array.strides(0), format);
   picture.image.stride_bytes = array.strides(0);
   picture.image.user_tag = tag;
-  if (roi.size() == 4) picture.image.roi = {roi[0].cast<int32_t>(), roi[1].cast<int32_t>(), roi[2].cast<int32_t>(), roi[3].cast<int32_t>()};
+  if (roi.size() == 4)
+    picture.image.roi = {roi[0].cast<int32_t>(), roi[1].cast<int32_t>(), roi[2].cast<int32_t>(), roi[3].cast<int32_t>()};
   return picture;
 }
 
@@ -136,7 +138,8 @@ class Result {
       py::list own;
       for (uint32_t k = 0; k < r.polygon_count; ++k) {
         const LnxPolygon& polygon = polygons[static_cast<size_t>(r.polygon_index) + k];
-        const py::array_t<float> points({static_cast<py::ssize_t>(polygon.point_count), static_cast<py::ssize_t>(2)}, &polygon.points[0].x);
+        const py::array_t<float> points({static_cast<py::ssize_t>(polygon.point_count), static_cast<py::ssize_t>(2)},
+                                        &polygon.points[0].x);
         own.append(py::make_tuple(points, polygon.parent >= 0));
       }
       py::object counts = py::none();
@@ -144,7 +147,8 @@ class Result {
         const LnxRle& rle = rles[static_cast<size_t>(r.rle_index)];
         counts = py::array_t<uint32_t>(static_cast<py::ssize_t>(rle.count), rle.counts);
       }
-      list.append(py::make_tuple(r.class_id, r.name, r.score_max, r.score_mean, r.area_px, py::make_tuple(r.box.x1, r.box.y1, r.box.x2, r.box.y2),
+      list.append(py::make_tuple(r.class_id, r.name, r.score_max, r.score_mean, r.area_px,
+                                 py::make_tuple(r.box.x1, r.box.y1, r.box.x2, r.box.y2),
                                  py::make_tuple(r.centroid.x, r.centroid.y), own, counts));
     }
     return list;
@@ -173,7 +177,8 @@ class Result {
     LnxSummary s = {};
     s.struct_size = sizeof s;
     Check(LnxResultSummary(result_, i, &s));
-    py::array_t<uint8_t> canvas({static_cast<py::ssize_t>(s.image_height), static_cast<py::ssize_t>(s.image_width), static_cast<py::ssize_t>(3)});
+    py::array_t<uint8_t> canvas(
+        {static_cast<py::ssize_t>(s.image_height), static_cast<py::ssize_t>(s.image_width), static_cast<py::ssize_t>(3)});
     LnxImage target;
     LnxImageInit(&target, canvas.mutable_data(), s.image_width, s.image_height, 0, LNX_PIXEL_BGR8);
     LnxDrawStyle style;

@@ -145,11 +145,11 @@ enum { LNX_PRECISION_UNKNOWN = 0, LNX_PRECISION_FP32 = 1, LNX_PRECISION_FP16 = 2
 
 typedef uint32_t LnxWant; /* what a run should add to its result; nothing expensive comes unasked */
 enum {
-  LNX_WANT_DEFAULT = 0,      /* objects, classes, regions with polygons */
-  LNX_WANT_LABEL_MAP = 1,    /* segmentation: class id per pixel of the full image */
-  LNX_WANT_SCORE_MAP = 2,    /* segmentation, anomaly: score per pixel of the full image */
-  LNX_WANT_RLE = 4,          /* run lengths of each region and instance mask */
-  LNX_WANT_NO_POLYGONS = 8   /* leave polygons out */
+  LNX_WANT_DEFAULT = 0,    /* objects, classes, regions with polygons */
+  LNX_WANT_LABEL_MAP = 1,  /* segmentation: class id per pixel of the full image */
+  LNX_WANT_SCORE_MAP = 2,  /* segmentation, anomaly: score per pixel of the full image */
+  LNX_WANT_RLE = 4,        /* run lengths of each region and instance mask */
+  LNX_WANT_NO_POLYGONS = 8 /* leave polygons out */
 };
 
 typedef uint32_t LnxPlaneKind;
@@ -203,51 +203,51 @@ typedef void(LNX_CALL* LnxLog)(int32_t level, const char* message, void* user);
 
 typedef struct LnxInitOptions {
   uint32_t struct_size;
-  uint32_t run_slots;           /* runs that may be in flight at once, 1..16; 0 = 1 */
-  const char* device;           /* "auto", "cpu", "cuda:N"; NULL = "auto" (a GPU where one works, else the CPU) */
-  uint32_t allow_cpu_fallback;  /* 0: asking for a GPU and getting a CPU is an error */
-  uint32_t cpu_threads;         /* threads of one CPU inference, 0 = one per physical core */
-  uint32_t max_batch;           /* largest n of LnxRun, 1..64; 0 = as the manifest declares */
-  uint32_t queue_depth;         /* runs LnxSubmit may hold, 1..1024; 0 = 8 */
-  const char* runtime_dir;      /* folder of the ONNX Runtime library; NULL = search (LNX_RUNTIME_DIR, own folder, Python package) */
-  const char* key_file;         /* family key file, for containers that are not open; NULL = LNX_KEY_FILE, then none */
+  uint32_t run_slots;          /* runs that may be in flight at once, 1..16; 0 = 1 */
+  const char* device;          /* "auto", "cpu", "cuda:N"; NULL = "auto" (a GPU where one works, else the CPU) */
+  uint32_t allow_cpu_fallback; /* 0: asking for a GPU and getting a CPU is an error */
+  uint32_t cpu_threads;        /* threads of one CPU inference, 0 = one per physical core */
+  uint32_t max_batch;          /* largest n of LnxRun, 1..64; 0 = as the manifest declares */
+  uint32_t queue_depth;        /* runs LnxSubmit may hold, 1..1024; 0 = 8 */
+  const char* runtime_dir; /* folder of the ONNX Runtime library; NULL = search (LNX_RUNTIME_DIR, own folder, Python package) */
+  const char* key_file;    /* family key file, for containers that are not open; NULL = LNX_KEY_FILE, then none */
   const char* const* trusted_keys; /* container public key files (PEM) that are trusted besides the trust folder */
   uint32_t trusted_key_count;
-  uint32_t want;                /* LnxWant flags for every run */
-  double threshold;             /* NaN = as the manifest declares */
-  double guard_band;            /* NaN = as the manifest declares */
-  uint32_t warm_up_runs;        /* runs before LnxInitialize returns, 0 = 2 */
-  uint32_t events;              /* 0 = write the event log where a folder is configured, 1 = never */
+  uint32_t want;         /* LnxWant flags for every run */
+  double threshold;      /* NaN = as the manifest declares */
+  double guard_band;     /* NaN = as the manifest declares */
+  uint32_t warm_up_runs; /* runs before LnxInitialize returns, 0 = 2 */
+  uint32_t events;       /* 0 = write the event log where a folder is configured, 1 = never */
   LnxProgress progress;
   void* progress_user;
   LnxLog log;
   void* log_user;
-  const char* program;          /* name of the calling program in the event log; NULL = executable's name */
+  const char* program; /* name of the calling program in the event log; NULL = executable's name */
 } LnxInitOptions;
 
 typedef struct LnxImage {
   uint32_t struct_size;
   LnxPixelFormat pixel_format;
-  const void* data;     /* first byte of the first (top) row */
+  const void* data;      /* first byte of the first (top) row */
   int32_t width, height; /* pixels, 1..30000 */
-  int64_t stride_bytes; /* from one row to the next; negative = bottom-up (data still points to the top row) */
-  uint32_t valid_bits;  /* GRAY16 and BAYER16: 9..16, 0 = 16 */
+  int64_t stride_bytes;  /* from one row to the next; negative = bottom-up (data still points to the top row) */
+  uint32_t valid_bits;   /* GRAY16 and BAYER16: 9..16, 0 = 16 */
   LnxMemory memory;
-  int32_t device;       /* LNX_MEMORY_CUDA: device index */
+  int32_t device; /* LNX_MEMORY_CUDA: device index */
   uint32_t reserved;
   void* cuda_stream;
-  LnxRect roi;          /* part to inspect; results stay in full-image coordinates */
-  uint64_t user_tag;    /* comes back in LnxSummary */
+  LnxRect roi;       /* part to inspect; results stay in full-image coordinates */
+  uint64_t user_tag; /* comes back in LnxSummary */
 } LnxImage;
 
 typedef struct LnxRunOptions {
   uint32_t struct_size;
-  uint32_t want;          /* LnxWant flags, added to those of LnxInitOptions */
-  double threshold;       /* NaN = the session's */
-  double guard_band;      /* NaN = the session's */
-  double min_area_px;     /* NaN = the session's */
-  uint32_t max_objects;   /* 0 = the session's */
-  uint32_t top_k;         /* classes to return, 0 = the session's */
+  uint32_t want;                 /* LnxWant flags, added to those of LnxInitOptions */
+  double threshold;              /* NaN = the session's */
+  double guard_band;             /* NaN = the session's */
+  double min_area_px;            /* NaN = the session's */
+  uint32_t max_objects;          /* 0 = the session's */
+  uint32_t top_k;                /* classes to return, 0 = the session's */
   const float* class_thresholds; /* one per label in manifest order, NaN = the session's; NULL = none */
   uint32_t class_threshold_count;
   uint32_t reserved;
@@ -260,20 +260,20 @@ typedef struct LnxTimings { /* microseconds of wall time */
 typedef struct LnxSummary {
   uint32_t struct_size;
   LnxTask task;
-  uint64_t sequence;        /* runs of this session, from 1 */
+  uint64_t sequence; /* runs of this session, from 1 */
   uint64_t user_tag;
   LnxVerdict verdict;
-  uint32_t verdict_rule;    /* 1-based index of the manifest rule that fired; 0 = none ("otherwise") */
-  float score_raw;          /* the score that decided, as the model gave it */
-  float score_norm;         /* the same, normalised to 0..1 (equal where the model needs no calibration) */
-  float threshold;          /* threshold that it was compared with */
-  float guard_band;         /* half width of the REVIEW strip */
-  LnxProvider provider;     /* effective execution provider */
+  uint32_t verdict_rule; /* 1-based index of the manifest rule that fired; 0 = none ("otherwise") */
+  float score_raw;       /* the score that decided, as the model gave it */
+  float score_norm;      /* the same, normalised to 0..1 (equal where the model needs no calibration) */
+  float threshold;       /* threshold that it was compared with */
+  float guard_band;      /* half width of the REVIEW strip */
+  LnxProvider provider;  /* effective execution provider */
   LnxPrecision precision;
-  uint32_t flags;           /* LNX_SUMMARY_... */
+  uint32_t flags; /* LNX_SUMMARY_... */
   int32_t image_width, image_height;
   uint32_t reserved;
-  uint8_t model_sha256[32]; /* of the container's signed part: names the model version exactly */
+  uint8_t model_sha256[32];   /* of the container's signed part: names the model version exactly */
   const char* verdict_reason; /* English, one line: which rule fired and by how much */
   LnxTimings timings;
 } LnxSummary;
@@ -303,9 +303,9 @@ typedef struct LnxRegion { /* a connected area of a mask or map, largest first *
   float area_px;               /* pixels of the full image, holes excluded */
   LnxRectF box;
   LnxPointF centroid;
-  int32_t polygon_index;       /* first polygon (the outline); its holes follow. -1 = none */
-  uint32_t polygon_count;      /* outline and holes */
-  int32_t rle_index;           /* -1 = none */
+  int32_t polygon_index;  /* first polygon (the outline); its holes follow. -1 = none */
+  uint32_t polygon_count; /* outline and holes */
+  int32_t rle_index;      /* -1 = none */
   uint32_t reserved0;
   const char* name;
   uint32_t reserved[4];
@@ -365,21 +365,21 @@ typedef struct LnxValue {
 
 typedef struct LnxDrawStyle {
   uint32_t struct_size;
-  uint32_t line_width;   /* pixels, 0 = by image size */
-  uint32_t font_scale;   /* multiples of the 8 x 8 font, 0 = by image size */
-  uint32_t hide_banner;  /* 0: a banner with verdict and score at the top */
-  float fill_opacity;    /* of regions, 0..1; negative = 0.35 */
+  uint32_t line_width;  /* pixels, 0 = by image size */
+  uint32_t font_scale;  /* multiples of the 8 x 8 font, 0 = by image size */
+  uint32_t hide_banner; /* 0: a banner with verdict and score at the top */
+  float fill_opacity;   /* of regions, 0..1; negative = 0.35 */
   uint32_t reserved[3];
 } LnxDrawStyle;
 
 typedef struct LnxSelfTestReport {
   uint32_t struct_size;
-  uint32_t golden_count;    /* images compared */
-  uint32_t passed;          /* 1 when every golden stayed within its tolerance */
+  uint32_t golden_count; /* images compared */
+  uint32_t passed;       /* 1 when every golden stayed within its tolerance */
   uint32_t reserved;
-  double pre_max_error;     /* largest absolute difference of the input tensor */
-  double model_max_error;   /* of the raw outputs */
-  double post_max_error;    /* of scores, and of boxes relative to the image size */
+  double pre_max_error;   /* largest absolute difference of the input tensor */
+  double model_max_error; /* of the raw outputs */
+  double post_max_error;  /* of scores, and of boxes relative to the image size */
   double pre_tolerance, model_tolerance, post_tolerance;
 } LnxSelfTestReport;
 
@@ -394,14 +394,14 @@ typedef struct LnxLicenseInfo {
 typedef struct LnxErrorInfo { /* strings live until the next failing call of this thread */
   uint32_t struct_size;
   LnxStatus status;
-  const char* name;     /* "LNX_E_CHUNK_HASH" */
-  const char* message;  /* the whole text, several lines, as it should be shown or logged */
+  const char* name;    /* "LNX_E_CHUNK_HASH" */
+  const char* message; /* the whole text, several lines, as it should be shown or logged */
   const char* found;
   const char* expected;
   const char* where;
   const char* fix;
-  const char* page;     /* "docs/errors/LNX-204.md" */
-  int64_t os_code;      /* errno or GetLastError, 0 = none */
+  const char* page; /* "docs/errors/LNX-204.md" */
+  int64_t os_code;  /* errno or GetLastError, 0 = none */
 } LnxErrorInfo;
 
 /* ------------------------------------------------------------- functions */

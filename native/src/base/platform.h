@@ -30,7 +30,7 @@ std::string ParentPath(const std::string& path);
 std::string AbsolutePath(const std::string& path);
 void MakeFolders(const std::string& path);
 std::FILE* OpenForAppend(const std::string& path) noexcept;  // shared with readers; NULL when the system refuses
-std::string GetEnv(const char* name);  // "" when unset
+std::string GetEnv(const char* name);                        // "" when unset
 void SetEnv(const char* name, const char* value);
 std::string ExecutablePath();
 std::string OwnLibraryFolder();  // folder of the library (or program) that contains this code

@@ -74,7 +74,7 @@ struct CastOp {
 };  // {"op":"cast","to":"f32"}
 struct ScaleOp {
   double mul = 1.0;
-};                                // {"op":"scale","mul":0.00392156862745098}: x * mul in float32
+};  // {"op":"scale","mul":0.00392156862745098}: x * mul in float32
 struct NormalizeOp {              // {"op":"normalize","mean":[..],"std":[..]}: (x - mean) / std in float32
   std::vector<double> mean, std;  // 1 or 3 values
 };

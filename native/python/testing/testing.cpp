@@ -1,0 +1,122 @@
+// Opens the container reader, the manifest parser and the preprocessing to the Python tests, which hold them against other
+// people's code.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "container/container.h"
+#include "image/image.h"
+#include "manifest/manifest.h"
+
+namespace py = pybind11;
+
+namespace {
+
+lnx::container::TrustStore Trust(const std::string& point) {
+  lnx::container::TrustStore trust;
+  lnx::container::TrustedKey key{{}, "test"};
+  std::memcpy(key.point.data(), point.data(), key.point.size());
+  trust.keys.push_back(key);
+  return trust;
+}
+
+lnx::Bytes AsBytes(const std::string& text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
+
+// 0, or the status with which the reader refuses.
+int Status(const std::string& file, const lnx::container::TrustStore& trust, const lnx::container::KeyRing& keys) {
+  try {
+    const auto container = lnx::container::Container::Open(AsBytes(file), "test", trust, keys);
+    for (const auto& entry : container.entries()) container.Read(entry.name);
+    return 0;
+  } catch (const lnx::Error& error) {
+    return error.status();
+  }
+}
+
+int OpenStatus(const py::bytes& file, const py::bytes& point, const std::string& kid, const py::bytes& key) {
+  lnx::container::KeyRing ring;
+  const std::string raw = key;
+  if (!raw.empty()) {
+    lnx::container::FamilyKey family{kid, {}};
+    std::memcpy(family.key.data(), raw.data(), family.key.size());
+    ring.families.push_back(family);
+  }
+  return Status(file, Trust(point), ring);
+}
+
+std::vector<int> FlipStatuses(const py::bytes& file, const py::bytes& point) {
+  std::string content = file;
+  const lnx::container::TrustStore trust = Trust(point);
+  const lnx::container::KeyRing none;
+  std::vector<int> statuses;
+  const py::gil_scoped_release release;
+  for (size_t bit = 0; bit < content.size() * 8; ++bit) {
+    content[bit / 8] = static_cast<char>(content[bit / 8] ^ (1 << (bit % 8)));
+    statuses.push_back(Status(content, trust, none));
+    content[bit / 8] = static_cast<char>(content[bit / 8] ^ (1 << (bit % 8)));
+  }
+  return statuses;
+}
+
+std::vector<int> TruncationStatuses(const py::bytes& file, const py::bytes& point) {
+  const std::string content = file;
+  const lnx::container::TrustStore trust = Trust(point);
+  std::vector<int> statuses;
+  for (size_t n = 0; n < content.size(); ++n) statuses.push_back(Status(content.substr(0, n), trust, {}));
+  return statuses;
+}
+
+py::tuple ParseManifest(const std::string& text) {
+  try {
+    lnx::manifest::Parse(AsBytes(text), "test");
+    return py::make_tuple(0, "");
+  } catch (const lnx::Error& error) {
+    return py::make_tuple(error.status(), error.finding().where);
+  }
+}
+
+py::tuple Preprocess(const std::string& manifest_text, const py::array& image, const std::string& format, const py::tuple& roi,
+                     bool fast) {
+  const lnx::manifest::Manifest manifest = lnx::manifest::Parse(AsBytes(manifest_text), "test");
+  const lnx::manifest::TensorSpec& input = manifest.graphs[0].inputs[0];
+  const auto pipeline = lnx::image::Pipeline::Compile(manifest, input);
+  LnxImage given{};
+  given.struct_size = sizeof given;
+  given.data = image.data();
+  given.width = static_cast<int32_t>(image.shape(1));
+  given.height = static_cast<int32_t>(image.shape(0));
+  given.stride_bytes = image.strides(0);
+  for (const LnxPixelFormat candidate :
+       {LNX_PIXEL_GRAY8, LNX_PIXEL_GRAY16, LNX_PIXEL_BGR8, LNX_PIXEL_RGB8, LNX_PIXEL_BGRA8, LNX_PIXEL_RGBA8}) {
+    if (format == lnx::image::FormatName(candidate)) given.pixel_format = candidate;
+  }
+  if (roi.size() == 4)
+    given.roi = {roi[0].cast<int32_t>(), roi[1].cast<int32_t>(), roi[2].cast<int32_t>(), roi[3].cast<int32_t>()};
+  LnxRect part;
+  const lnx::image::View view = lnx::image::CheckImage(given, &part);
+  lnx::image::Geometry g;
+  lnx::image::Scratch scratch;
+  py::array_t<uint8_t> tensor(static_cast<py::ssize_t>(pipeline.TensorBytes()));
+  if (fast) {
+    pipeline.Run(view, part, given.width, given.height, tensor.mutable_data(), &scratch, &g);
+  } else {
+    pipeline.RunReference(view, part, given.width, given.height, tensor.mutable_data(), &g);
+  }
+  return py::make_tuple(tensor, py::make_tuple(g.scale_x, g.scale_y, g.origin_x, g.origin_y),
+                        py::make_tuple(g.content_x, g.content_y, g.content_width, g.content_height), pipeline.Path());
+}
+
+}  // namespace
+
+PYBIND11_MODULE(lnx_testing, m) {
+  m.def("open_status", &OpenStatus);
+  m.def("flip_statuses", &FlipStatuses);
+  m.def("truncation_statuses", &TruncationStatuses);
+  m.def("parse_manifest", &ParseManifest);
+  m.def("preprocess", &Preprocess);
+}

@@ -1,0 +1,78 @@
+#include "base/platform.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "base/status.h"
+
+namespace {
+
+using lnx::Error;
+namespace platform = lnx::platform;
+
+std::string Folder() {
+  const auto path = std::filesystem::temp_directory_path() / "lnx 시험 폴더";
+  std::filesystem::create_directories(path);
+  return path.string();
+}
+
+LnxStatus OpenStatus(const std::string& path, uint64_t limit = 1000) {
+  try {
+    platform::FileView::Open(path, limit);
+    return LNX_OK;
+  } catch (const Error& error) {
+    return error.status();
+  }
+}
+
+TEST(Files, KoreanPathsAreReadWhole) {
+  const std::string path = platform::JoinPath(Folder(), "모델.bin");
+  std::ofstream(path, std::ios::binary) << "abc";
+  const auto file = platform::FileView::Open(path, 1000);
+  ASSERT_EQ(file->bytes().size, 3u);
+  EXPECT_EQ(file->bytes()[2], 'c');
+}
+
+TEST(Files, EachProblemHasItsStatus) {
+  EXPECT_EQ(OpenStatus(platform::JoinPath(Folder(), "none")), LNX_E_FILE_NOT_FOUND);
+  EXPECT_EQ(OpenStatus(Folder()), LNX_E_FILE_READ);
+  const std::string path = platform::JoinPath(Folder(), "large");
+  std::ofstream(path, std::ios::binary) << std::string(2000, 'x');
+  EXPECT_EQ(OpenStatus(path), LNX_E_LIMIT);
+}
+
+TEST(Text, OnlyWellFormedUtf8Passes) {
+  const auto good = [](const std::string& text) { return platform::IsUtf8(text.data(), text.size()); };
+  EXPECT_TRUE(good("plain"));
+  EXPECT_TRUE(good("한글 경로 😀"));
+  EXPECT_FALSE(good("\xC7\xD1\xB1\xDB"));       // CP949
+  EXPECT_FALSE(good("\xC0\x80"));               // overlong
+  EXPECT_FALSE(good("\xED\xA0\x80"));           // surrogate
+  EXPECT_FALSE(good("\xF4\x90\x80\x80"));       // above U+10FFFF
+  EXPECT_FALSE(good(std::string("\xED\x95")));  // cut off
+}
+
+TEST(Secrets, AreZeroAfterDiscard) {
+  auto* memory = static_cast<unsigned char*>(platform::SecretAllocate(8192));
+  memory[0] = memory[8191] = 7;
+  platform::SecretDiscard(memory, 8192);
+  EXPECT_EQ(memory[0], 0);
+  EXPECT_EQ(memory[8191], 0);
+  platform::SecretFree(memory, 8192);
+}
+
+TEST(Errors, TellFoundExpectedWhereAndFix) {
+  try {
+    lnx::Fail(LNX_E_CHUNK_HASH, {"sha256 9f2c...", "41aa...", "chunk 3 of 12 of part.lnx"});
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    for (const char* part : {"LNX-204", "chunk 3 of 12", "9f2c", "41aa", "lnx verify-file", "docs/errors/LNX-204.md"}) {
+      EXPECT_NE(text.find(part), std::string::npos) << part;
+    }
+  }
+}
+
+}  // namespace

@@ -1,0 +1,195 @@
+// The fused pass against the plain ops, over random sizes, formats, strides and regions; and what CheckImage refuses.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <random>
+
+#include "base/status.h"
+#include "image/image.h"
+#include "image/plan.h"
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+}  // namespace
+
+void* operator new(size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes ? bytes : 1)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using namespace lnx;
+using image::Pipeline;
+using manifest::Manifest;
+
+struct Case {
+  Manifest manifest;
+  manifest::TensorSpec input;
+};
+
+Case MakeCase(std::mt19937& rng, int32_t width, int32_t height, bool letterbox) {
+  Case c;
+  const auto pick = [&](int n) { return static_cast<int>(rng() % static_cast<unsigned>(n)); };
+  const bool gray = pick(4) == 0;
+  c.manifest.pre.push_back(manifest::ColorOp{gray      ? manifest::ColorOrder::kGray
+                                             : pick(2) ? manifest::ColorOrder::kRgb
+                                                       : manifest::ColorOrder::kBgr});
+  manifest::ResizeOp resize;
+  resize.mode = letterbox ? manifest::ResizeOp::Mode::kLetterbox : manifest::ResizeOp::Mode::kStretch;
+  resize.width = width;
+  resize.height = height;
+  resize.anchor = pick(2) ? manifest::ResizeOp::Anchor::kCenter : manifest::ResizeOp::Anchor::kTopLeft;
+  c.manifest.pre.push_back(resize);
+  c.manifest.pre.push_back(manifest::CastOp{});
+  if (pick(2)) c.manifest.pre.push_back(manifest::ScaleOp{1.0 / 255});
+  if (pick(2)) c.manifest.pre.push_back(manifest::NormalizeOp{{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}});
+  c.manifest.pre.push_back(manifest::LayoutOp{});
+  c.input.shape = {1, gray ? 1 : 3, height, width};
+  c.input.layout = "NCHW";
+  return c;
+}
+
+TEST(Fused, EqualsThePlainOpsBitForBit) {
+  std::mt19937 rng(1);
+  int fused = 0;
+  for (int round = 0; round < 400; ++round) {
+    const auto between = [&](int low, int high) { return low + static_cast<int>(rng() % static_cast<unsigned>(high - low + 1)); };
+    const Case c = MakeCase(rng, between(1, 90), between(1, 90), between(0, 1) == 1);
+    const LnxPixelFormat formats[] = {LNX_PIXEL_GRAY8, LNX_PIXEL_BGR8, LNX_PIXEL_RGB8, LNX_PIXEL_BGRA8, LNX_PIXEL_RGBA8};
+    LnxImage image{};
+    image.struct_size = sizeof image;
+    image.pixel_format = formats[between(0, 4)];
+    image.width = between(1, 200);
+    image.height = between(1, 200);
+    const int64_t row = static_cast<int64_t>(image.width) * image::BytesPerPixel(image.pixel_format) + between(0, 9);
+    std::vector<uint8_t> pixels(static_cast<size_t>(row * image.height));
+    for (uint8_t& p : pixels) p = static_cast<uint8_t>(rng());
+    const bool upside_down = between(0, 1) == 1;
+    image.stride_bytes = upside_down ? -row : row;
+    image.data = pixels.data() + (upside_down ? row * (image.height - 1) : 0);
+    if (between(0, 1)) {
+      image.roi.width = between(1, image.width);
+      image.roi.height = between(1, image.height);
+      image.roi.x = between(0, image.width - image.roi.width);
+      image.roi.y = between(0, image.height - image.roi.height);
+    }
+    LnxRect roi;
+    const image::View view = image::CheckImage(image, &roi);
+    const Pipeline pipeline = Pipeline::Compile(c.manifest, c.input);
+    std::vector<float> plain(pipeline.TensorBytes() / 4, -1), fast(plain.size(), -2);
+    image::Geometry a, b;
+    image::Scratch scratch;
+    pipeline.RunReference(view, roi, image.width, image.height, plain.data(), &a);
+    pipeline.Run(view, roi, image.width, image.height, fast.data(), &scratch, &b);
+    ASSERT_EQ(std::memcmp(plain.data(), fast.data(), plain.size() * 4), 0) << "round " << round;
+    pipeline.Run(view, roi, image.width, image.height, fast.data(), &scratch, &b);
+    ASSERT_EQ(std::memcmp(plain.data(), fast.data(), plain.size() * 4), 0) << "second run, round " << round;
+    EXPECT_EQ(a.X(3.5), b.X(3.5));
+    fused += std::strcmp(pipeline.Path(), "stages") != 0;
+  }
+  EXPECT_GT(fused, 300);
+}
+
+TEST(Fused, BothSetsOfRowKernelsGiveTheSameNumbers) {
+#if defined(__x86_64__) || defined(_M_X64)
+  if (image::ActiveSimd() != image::Simd::kAvx2) GTEST_SKIP() << "this processor has no AVX2";
+  std::mt19937 rng(2);
+  for (int round = 0; round < 200; ++round) {
+    const int32_t in = 1 + static_cast<int32_t>(rng() % 150), out = 1 + static_cast<int32_t>(rng() % 150),
+                  step = rng() % 2 ? 3 : 4;
+    const bool gray = rng() % 3 == 0;
+    const int32_t bytes = gray ? 1 : step, planes = gray ? 1 : 3;
+    std::vector<uint8_t> row(static_cast<size_t>(in * bytes));
+    for (uint8_t& p : row) p = static_cast<uint8_t>(rng());
+    std::vector<int32_t> first(static_cast<size_t>(out)), weights(2 * static_cast<size_t>(out)), packed(static_cast<size_t>(out));
+    image::LinearTable(in, out, true, first.data(), weights.data());
+    for (size_t i = 0; i < packed.size(); ++i) {
+      first[i] *= bytes;
+      packed[i] = weights[2 * i] | weights[2 * i + 1] << 16;
+    }
+    std::vector<int16_t> a(static_cast<size_t>(planes * out)), b(a.size());
+    image::PortableKernels().horizontal(row.data(), in * bytes, first.data(), packed.data(), bytes, planes, out, a.data());
+    image::Avx2Kernels().horizontal(row.data(), in * bytes, first.data(), packed.data(), bytes, planes, out, b.data());
+    ASSERT_EQ(a, b);
+    image::Finish finish;
+    finish.scaled = rng() % 2, finish.normalised = rng() % 2;
+    finish.scale = 1 / 255.0f;
+    finish.mean[0] = 0.485f, finish.std[0] = 0.229f;
+    std::vector<float> x(static_cast<size_t>(out)), y(x.size());
+    const auto w = static_cast<int32_t>(rng() % 2049);
+    image::PortableKernels().vertical(a.data(), a.data() + (planes - 1) * out, w, 2048 - w, out, finish, 0, x.data());
+    image::Avx2Kernels().vertical(a.data(), a.data() + (planes - 1) * out, w, 2048 - w, out, finish, 0, y.data());
+    ASSERT_EQ(std::memcmp(x.data(), y.data(), x.size() * 4), 0);
+  }
+#endif
+}
+
+TEST(Fused, AllocatesNothingAfterTheFirstImageOfASize) {
+  std::mt19937 rng(3);
+  const Case c = MakeCase(rng, 64, 64, true);
+  const Pipeline pipeline = Pipeline::Compile(c.manifest, c.input);
+  const std::vector<uint8_t> pixels(320 * 240 * 3, 100);
+  LnxImage image{};
+  image.struct_size = sizeof image;
+  image.pixel_format = LNX_PIXEL_BGR8;
+  image.data = pixels.data();
+  image.width = 320;
+  image.height = 240;
+  image.stride_bytes = 960;
+  LnxRect roi;
+  const image::View view = image::CheckImage(image, &roi);
+  std::vector<float> tensor(pipeline.TensorBytes() / 4);
+  image::Scratch scratch;
+  image::Geometry geometry;
+  pipeline.Run(view, roi, 320, 240, tensor.data(), &scratch, &geometry);
+  const long before = allocations;
+  for (int i = 0; i < 10; ++i) pipeline.Run(view, roi, 320, 240, tensor.data(), &scratch, &geometry);
+  EXPECT_EQ(allocations - before, 0);
+}
+
+LnxStatus StatusOf(const LnxImage& image) {
+  try {
+    LnxRect roi;
+    image::CheckImage(image, &roi);
+    return LNX_OK;
+  } catch (const Error& error) {
+    return error.status();
+  }
+}
+
+TEST(CheckImage, RefusesEachProblemWithItsStatus) {
+  const uint8_t pixels[64] = {};
+  LnxImage good{};
+  good.struct_size = sizeof good;
+  good.pixel_format = LNX_PIXEL_GRAY8;
+  good.data = pixels;
+  good.width = good.height = 8;
+  good.stride_bytes = 8;
+  EXPECT_EQ(StatusOf(good), LNX_OK);
+  const auto with = [&](auto change) {
+    LnxImage image = good;
+    change(image);
+    return StatusOf(image);
+  };
+  EXPECT_EQ(with([](LnxImage& i) { i.width = 0; }), LNX_E_IMAGE_SIZE);
+  EXPECT_EQ(with([](LnxImage& i) { i.height = -1; }), LNX_E_IMAGE_SIZE);
+  EXPECT_EQ(with([](LnxImage& i) { i.width = 30001; }), LNX_E_IMAGE_SIZE);
+  EXPECT_EQ(with([](LnxImage& i) { i.data = nullptr; }), LNX_E_NULL_POINTER);
+  EXPECT_EQ(with([](LnxImage& i) { i.stride_bytes = 7; }), LNX_E_IMAGE_STRIDE);
+  EXPECT_EQ(with([](LnxImage& i) { i.stride_bytes = -7; }), LNX_E_IMAGE_STRIDE);
+  EXPECT_EQ(with([](LnxImage& i) { i.pixel_format = 99; }), LNX_E_IMAGE_FORMAT);
+  EXPECT_EQ(with([](LnxImage& i) { i.memory = LNX_MEMORY_CUDA; }), LNX_E_IMAGE_MEMORY);
+  EXPECT_EQ(with([](LnxImage& i) { i.roi = {4, 4, 5, 1}; }), LNX_E_ROI);
+  EXPECT_EQ(with([](LnxImage& i) { i.roi = {2147483647, 0, 2147483647, 1}; }), LNX_E_ROI);
+}
+
+}  // namespace
