@@ -21,7 +21,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "agreement"
         includes = ["-isystem", fetched.stdout.strip(), f"-I{ROOT / 'native/src'}"]
-        compile_command = ["g++", "-std=gnu++17", "-Wall", "-Wextra", "-Werror", "-Wno-ignored-attributes", *includes, str(HERE / "agreement.cpp"), "-o", str(program)]
+        compile_command = [
+            "g++",
+            "-std=gnu++17",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-Wno-ignored-attributes",
+            *includes,
+            str(HERE / "agreement.cpp"),
+            "-o",
+            str(program),
+        ]
         compiled = subprocess.run(compile_command, check=False)
         if compiled.returncode != 0:
             return compiled.returncode

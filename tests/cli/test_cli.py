@@ -1,0 +1,118 @@
+"""The command line as scripts and people use it: real processes, exit codes, both languages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import lnx
+import numpy as np
+import pytest
+from conftest import brightness_classifier
+from lnx.cli.messages import TEXTS
+
+
+def run(*arguments: object, lang: str = "en", **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from lnx.cli import main; main()", *map(str, arguments)]
+    settings = {**os.environ, "LNX_LANG": lang, "COLUMNS": "200", **env}
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=settings, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Parts in every format, with Korean names; one file that is no picture."""
+    place = tmp_path / "부품 사진"
+    for i, suffix in enumerate((".png", ".jpg", ".bmp", ".tiff", ".JPG".lower())):
+        lnx.write_image(place / f"부품 {i}{suffix}", np.full((40, 40, 3), 250 if i % 2 else 5, np.uint8))
+    lnx.write_image(place / "16bit.tif", np.full((40, 40), 65000, np.uint16))
+    return place
+
+
+def test_from_keys_to_verdicts(tmp_path: Path, folder: Path) -> None:
+    assert run("keys", "new", "container", "--name", "line", "--out", tmp_path / "키").returncode == 0
+    private, public = tmp_path / "키/line.container-key.pem", tmp_path / "키/line.container-pub.pem"
+    assert run("keys", "new", "family", "--name", "fam", "--out", tmp_path / "키").returncode == 0
+    family = tmp_path / "키/fam.family.json"
+    model, packed = brightness_classifier(tmp_path / "m.onnx"), tmp_path / "모델.lnx"
+    recipe = ["--preset", "classification", "--labels", "dark,bright", "--set", "resize=stretch", "--set", "ng=bright", "--images", folder]
+    done = run("pack", model, packed, "--key", private, "--family", family, *recipe)
+    assert done.returncode == 0, done.stderr
+    assert "assumed" in done.stdout and packed.exists()
+
+    assert json.loads(run("inspect", packed, "--json").stdout)["recipients"] == [{"type": "family", "kid": "fam"}]
+    verified = run("verify-file", packed, "--trust", public)
+    assert verified.returncode == 0 and "intact" in verified.stdout
+    assert run("verify-file", packed).returncode == 3
+
+    common = ["--trust", public, "--family", family, "--device", "cpu"]
+    lines = tmp_path / "결과.jsonl"
+    ran = run("run", packed, folder, "--overlay", tmp_path / "그림", "--json", lines, *common)
+    assert ran.returncode == 0, ran.stderr
+    records = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    assert len(records) == 6
+    assert {r["file"]: r["verdict"] for r in records}["부품 1.jpg"] == "NG"
+    assert {r["file"]: r["verdict"] for r in records}["16bit.tif"] == "NG"
+    assert (tmp_path / "그림" / "부품 0.png").exists()
+    assert run("run", packed, folder, "--fail-on-ng", *common).returncode == 1
+
+    assert run("selftest", packed, *common).returncode == 0
+    bench = json.loads(run("bench", packed, "--runs", "20", "--json", *common).stdout)
+    assert bench["stages"]["total"]["p99_ms"] >= bench["stages"]["total"]["p50_ms"] > 0
+    assert run("run", packed, folder, "--trust", public, "--device", "cpu").returncode == 3, "without the family key"
+
+
+def test_one_bad_image_does_not_stop_the_others(classifier: Path, keys: tuple[Path, Path], folder: Path, tmp_path: Path) -> None:
+    (folder / "깨진.png").write_bytes(b"not a picture")
+    (folder / "빈.png").write_bytes(b"")
+    lines = tmp_path / "r.jsonl"
+    ran = run("run", classifier, folder, "--trust", keys[1], "--device", "cpu", "--json", lines, "--summary-json")
+    assert ran.returncode == 5
+    assert json.loads(ran.stdout)["failed"] == 2
+    records = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    assert sum("error" in record for record in records) == 2
+    assert sum("verdict" in record for record in records) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "none.lnx", "."], 2),
+        (["inspect", "none.lnx"], 3),
+        (["keys", "new", "rsa", "--name", "a"], 2),
+        (["pack", "none.onnx", "o.lnx", "--key", "none.pem", "--preset", "yolox"], 3),
+        (["no-such-command"], 2),
+    ],
+)
+def test_exit_codes_tell_what_kind_of_problem_it_was(arguments: list[str], code: int, tmp_path: Path) -> None:
+    done = run(*arguments)
+    assert done.returncode in ((code, 3) if arguments[0] == "run" else (code,)), done.stderr
+
+
+def test_errors_have_the_four_lines_in_both_languages(tmp_path: Path) -> None:
+    english, korean = run("inspect", tmp_path / "없음.lnx"), run("inspect", tmp_path / "없음.lnx", lang="ko")
+    for line in ("LNX-201", "where", "found", "expected", "do", "docs/errors/LNX-201.md"):
+        assert line in english.stderr
+    assert "모델 파일이 없습니다" in korean.stderr and "조치" in korean.stderr
+    as_json: dict[str, Any] = json.loads(run("inspect", tmp_path / "x.lnx", "--json").stdout)
+    assert as_json["error"]["status"] == 201
+
+
+def test_help_speaks_korean_and_no_text_is_missing() -> None:
+    assert "패키징" in run("--help", lang="ko").stdout
+    assert "Pack an ONNX" in run("--help", lang="en").stdout
+    assert all(english and korean for english, korean in TEXTS.values())
+
+
+def test_doctor_names_the_runtime_and_what_is_wrong_with_a_bad_one(tmp_path: Path) -> None:
+    good = run("doctor", "--json")
+    assert good.returncode == 0, good.stdout
+    assert json.loads(good.stdout)["runtime"]["version"]
+    (tmp_path / "libonnxruntime.so").write_text("no library", encoding="utf-8")
+    bad = run("doctor", "--json", "--runtime-dir", tmp_path)
+    told = json.loads(bad.stdout)
+    assert bad.returncode == 4 and told["runtime"] is None
+    assert "not a library" in told["candidates"][0]["verdict"] and told["fix"]

@@ -1,0 +1,120 @@
+"""What all tests share: small models built on the spot, keys, packed containers, and the module that opens the core."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from lnx.container import load_signing_key, new_container_key
+from lnx.pack import PackReport, pack
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXTURE_LABELS = ["dark", "bright"]
+
+
+@pytest.fixture(scope="session")
+def testing() -> ModuleType:
+    """lnx_testing, built by the presets with tests."""
+    folders = [os.environ.get("LNX_TESTING_DIR", ""), str(ROOT / "build/release/native/python")]
+    for folder in filter(None, folders):
+        if any(Path(folder).glob("lnx_testing*")):
+            sys.path.insert(0, folder)
+            return importlib.import_module("lnx_testing")
+    pytest.skip("lnx_testing is not built: cmake --preset release && cmake --build build/release")
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A container key: private and public file."""
+    return new_container_key(tmp_path_factory.mktemp("keys"), "test")
+
+
+def _save(path: Path, nodes: list[Any], weights: list[Any], inputs: list[Any], outputs: list[Any]) -> Path:
+    graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def brightness_classifier(path: Path, batch: int | str = "N") -> Path:
+    """Two logits from the mean of the input: bright images answer class 1."""
+    weights = [
+        numpy_helper.from_array(np.array([[-8.0, 8.0]], np.float32), "w"),
+        numpy_helper.from_array(np.array([4.0, -4.0], np.float32), "b"),
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Unsqueeze", ["m", "axis"], ["u"]),
+        helper.make_node("MatMul", ["u", "w"], ["p"]),
+        helper.make_node("Add", ["p", "b"], ["y"]),
+    ]
+    weights.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, 32, 32])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, 2])
+    return _save(path, nodes, weights, [x], [y])
+
+
+def threshold_segmenter(path: Path, side: int = 64) -> Path:
+    """One channel in 0..1: the grey value itself, so that bright pixels are defects."""
+    weights = [numpy_helper.from_array(np.full((1, 3, 1, 1), 1 / 3, np.float32), "w")]
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"])]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, side, side])
+    return _save(path, nodes, weights, [x], [y])
+
+
+def fixed_detector(path: Path, rows: list[list[float]], side: int = 64) -> Path:
+    """Answers the same YOLOX rows for every image, plus zero times the image."""
+    table = np.array(rows, np.float32)[None]
+    weights = [numpy_helper.from_array(table, "rows"), numpy_helper.from_array(np.float32(0), "zero")]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
+        helper.make_node("Mul", ["m", "zero"], ["z"]),
+        helper.make_node("Add", ["rows", "z"], ["y"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, list(table.shape))
+    return _save(path, nodes, weights, [x], [y])
+
+
+PLAIN = {"colour": "RGB", "scale": 1 / 255, "mean": [0.0], "std": [1.0], "resize": "stretch", "lib": "opencv", "interp": "linear"}
+Packer = Callable[..., tuple[Path, PackReport]]
+
+
+@pytest.fixture
+def packed(tmp_path: Path, keys: tuple[Path, Path]) -> Packer:
+    """Packs a model into tmp_path with the plain recipe; options override it."""
+
+    def make(model: Path, preset: str, labels: list[str], images: Any = (), **options: Any) -> tuple[Path, PackReport]:
+        output = tmp_path / f"{model.stem}.lnx"
+        report = pack(
+            model,
+            output,
+            preset=preset,
+            labels=labels,
+            images=images,
+            options={**PLAIN, **options},
+            signing_key=load_signing_key(keys[0]),
+        )
+        return output, report
+
+    return make
+
+
+@pytest.fixture
+def classifier(tmp_path: Path, packed: Packer) -> Path:
+    """bright = NG."""
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (40, 50, 3), np.uint8) for _ in range(2)]
+    model = brightness_classifier(tmp_path / "classifier.onnx")
+    return packed(model, "classification", TEXTURE_LABELS, images, activation="softmax", ng=["bright"], batch=[1, 2])[0]
