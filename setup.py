@@ -44,9 +44,7 @@ class CMakeBuild(build_ext):
             configure += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={shutil.which('ninja')}"]
         subprocess.run(configure, check=True)
         jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 2))
-        subprocess.run(
-            ["cmake", "--build", str(build), "--config", "Release", "--target", "lnx", "_core", "-j", jobs], check=True
-        )
+        subprocess.run(["cmake", "--build", str(build), "--config", "Release", "--target", "lnx", "_core", "-j", jobs], check=True)
         for target in targets:
             install = ["cmake", "--install", str(build), "--config", "Release", "--component", "python", "--prefix", str(target)]
             subprocess.run(install, check=True)

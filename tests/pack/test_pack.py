@@ -52,7 +52,7 @@ def test_everything_assumed_is_told(tmp_path: Path, keys: tuple[Path, Path]) -> 
     [
         (brightness_classifier, "classification", ["a", "b", "c"], "2 classes"),
         (brightness_classifier, "yolox", ["a"], "shape"),
-        (threshold_segmenter, "classification", ["a"], "1 classes"),
+        (threshold_segmenter, "classification", ["a"], "shape"),
         (threshold_segmenter, "segmentation", ["a"], "one output channel"),
         (lambda p: fixed_detector(p, [[1, 1, 1, 1, 0.5, 0.5]]), "yolox", ["a", "b"], "1 classes"),
         (brightness_classifier, "resnet", ["a"], "resnet"),
@@ -104,7 +104,7 @@ def test_external_weights_are_packed_whole_and_run(tmp_path: Path, packed: Packe
         expected = session.run(GREY).score
     model = onnx.load(path)
     model.graph.initializer.append(numpy_helper.from_array(np.zeros(4096, np.float32), "ballast"))
-    onnx.save_model(model, tmp_path / "ext.onnx", save_as_external_data=True, location="ext.data", size_threshold=0)
+    onnx.save_model(model, tmp_path / "ext.onnx", save_as_external_data=True, location="ext.data", size_threshold=1024)
     outside, report = packed(tmp_path / "ext.onnx", "classification", TEXTURE_LABELS, [GREY])
     assert report.manifest.graphs[0].weights == "weights.bin"
     with lnx.Session(outside, device="cpu", trusted_keys=[keys[1]], events=False) as session:

@@ -190,7 +190,8 @@ def test_asking_for_a_gpu_that_is_not_there_is_an_error_unless_allowed(classifie
 def test_progress_is_told_and_can_cancel(classifier: Path, keys: tuple[Path, Path]) -> None:
     seen: list[tuple[str, float]] = []
     lnx.Session(classifier, device="cpu", trusted_keys=[keys[1]], events=False, progress=lambda s, f: seen.append((s, f))).close()
-    assert [fraction for _, fraction in seen] == sorted(fraction for _, fraction in seen)
+    fractions = [round(fraction, 9) for _, fraction in seen]
+    assert fractions == sorted(fractions)
     assert {stage for stage, _ in seen} >= {"read", "verify", "decrypt", "load", "warm-up"}
     with pytest.raises(lnx.LnxError) as caught:
         lnx.Session(classifier, device="cpu", trusted_keys=[keys[1]], events=False, progress=lambda s, f: False)
@@ -211,11 +212,12 @@ def test_the_gil_is_free_while_the_core_works(classifier: Path, keys: tuple[Path
     with lnx.Session(classifier, device="cpu", trusted_keys=[keys[1]], events=False) as session:
         big = np.zeros((6000, 8000, 3), np.uint8)
         thread.start()
-        for _ in range(20):
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
             session.run(big)
     stop.set()
     thread.join()
-    assert ticks > 10
+    assert ticks > 50
 
 
 def test_a_closed_session_says_so(session: lnx.Session) -> None:

@@ -44,25 +44,11 @@ def bench(options: argparse.Namespace) -> None:
         run([PYTHON, ROOT / "benchmarks" / f"{name}.py", *(["--json"] if options.json else [])])
 
 
-def parity(options: argparse.Namespace) -> None:
-    """Compare the core with the reference pipeline on every model at hand."""
-    machine.system_packages(machine.BUILD_PACKAGES)
-    machine.environment("cpu,dev")
-    run([PYTHON, ROOT / "tests/parity/parity.py", *(["--json"] if options.json else [])])
-
-
 def fuzz(options: argparse.Namespace) -> None:
     """Fuzz the container reader and the manifest parser."""
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES])
     machine.environment("cpu,dev")
     checks.fuzz(options.seconds)
-
-
-def windows(_: argparse.Namespace) -> None:
-    """Cross-build the core for Windows and run its unit tests under Wine."""
-    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.WINDOWS_PACKAGES])
-    machine.environment("cpu,dev")
-    checks.windows()
 
 
 def gpu(_: argparse.Namespace) -> None:
@@ -104,9 +90,7 @@ def main(arguments: list[str]) -> int:
     command = add("bench", bench)
     command.add_argument("name", nargs="*", help="benchmarks to run (default: all)")
     command.add_argument("--json", action="store_true", help="print one JSON object per benchmark")
-    add("parity", parity).add_argument("--json", action="store_true", help="print one JSON object")
     add("fuzz", fuzz).add_argument("--seconds", type=int, default=600, help="per target (default: 600)")
-    add("windows", windows)
     add("gpu", gpu)
     add("docs", docs).add_argument("--check", action="store_true", help="fail when a page is out of date")
     add("format", format_code)

@@ -32,7 +32,6 @@ TEST_PACKAGES = (
     "libopencv-imgproc-dev",
     "libopencv-imgcodecs-dev",
 )
-WINDOWS_PACKAGES = ("g++-mingw-w64-x86-64-posix", "wine", "wine64")
 
 RUNTIMES = ("1.31.1", "1.26.0")  # ONNX Runtime versions that the product is tested with; the first is the default
 

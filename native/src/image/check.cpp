@@ -32,11 +32,10 @@ View CheckImage(const LnxImage& image, LnxRect* roi) {
   }
   if (image.data == nullptr) Fail(LNX_E_NULL_POINTER, {"LnxImage.data = NULL", "the first pixel", "LnxImage.data"});
   const int64_t row = static_cast<int64_t>(image.width) * BytesPerPixel(image.pixel_format);
-  if (image.stride_bytes < 0 ? -image.stride_bytes < row : image.stride_bytes < row) {
-    if (image.height > 1 || image.stride_bytes != 0) {
-      Fail(LNX_E_IMAGE_STRIDE, {std::to_string(image.stride_bytes) + " bytes",
-                                "at least " + std::to_string(row) + " bytes either way", "LnxImage.stride_bytes"});
-    }
+  // With a single row there is no next one to go to.
+  if (image.height > 1 && (image.stride_bytes < 0 ? -image.stride_bytes < row : image.stride_bytes < row)) {
+    Fail(LNX_E_IMAGE_STRIDE, {std::to_string(image.stride_bytes) + " bytes",
+                              "at least " + std::to_string(row) + " bytes either way", "LnxImage.stride_bytes"});
   }
   uint32_t bits = 8;
   if (image.pixel_format == LNX_PIXEL_GRAY16) {

@@ -15,15 +15,19 @@ namespace {
 
 std::atomic<long> allocations{0};
 
+// malloc behind a pointer that the compiler does not see through, since it would call the pair mismatched.
+void* (*volatile take)(size_t) = std::malloc;
+void (*volatile give)(void*) = std::free;
+
 }  // namespace
 
 void* operator new(size_t bytes) {
   ++allocations;
-  if (void* memory = std::malloc(bytes ? bytes : 1)) return memory;
+  if (void* memory = take(bytes ? bytes : 1)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { give(memory); }
+void operator delete(void* memory, size_t) noexcept { give(memory); }
 
 namespace {
 

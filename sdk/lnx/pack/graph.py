@@ -58,7 +58,6 @@ def read_graph(path: str | Path) -> GraphFile:
         raise LnxError(201, found=error.strerror or str(error), expected="an ONNX file", where=str(path)) from None
     try:
         model = onnx.load_model_from_string(content)
-        onnx.checker.check_model(str(path))
     except Exception as error:  # the parser and the checker raise many kinds
         raise LnxError(226, found=str(error).splitlines()[0][:300], expected="a valid ONNX model", where=str(path)) from None
     initializers = {tensor.name for tensor in model.graph.initializer}
@@ -73,6 +72,10 @@ def read_graph(path: str | Path) -> GraphFile:
         if not beside.is_file():
             raise LnxError(226, found=f"no file {location}", expected="the external weights beside the model", where=str(path))
         weights = beside.read_bytes()
+    try:
+        onnx.checker.check_model(str(path))
+    except Exception as error:  # the checker raises many kinds
+        raise LnxError(226, found=str(error).splitlines()[0][:300], expected="a valid ONNX model", where=str(path)) from None
     marks = {entry.key.lower(): entry.value for entry in model.metadata_props}
     licence = next((value for key, value in marks.items() if "license" in key or "licence" in key), "")
     agpl = licence if "AGPL" in licence.upper() else None

@@ -188,7 +188,7 @@ class Draft:
 def _classification(draft: Draft) -> Manifest:
     """Classifiers (ConvNeXt, ResNet, ...): [N, C] scores; ImageNet preprocessing unless told otherwise."""
     shape = draft.graph.outputs[0].shape
-    if len(shape) not in (2, 4):
+    if len(shape) != 2 and shape[2:] != [1, 1]:
         raise draft.refuse(f"an output of shape {shape}", "[N, C]")
     draft.require_labels(shape[1])
     o = draft.options

@@ -1,5 +1,5 @@
 // Pillow's Image.resize for 8-bit pictures: separable, antialiased by widening the filter, 22-bit fixed-point weights, and an
-// 8-bit picture between the horizontal and the vertical pass.
+// 8-bit picture between the horizontal and the vertical pass, in this order (docs/decisions/pillow-order.md).
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -58,12 +58,15 @@ int32_t MakeTable(int32_t in, int32_t out, manifest::Interp interp, std::vector<
 uint8_t Clip(int32_t v) { return static_cast<uint8_t>(std::clamp(v >> kBits, 0, 255)); }
 
 void Nearest(const Picture& in, const Picture& out) {
-  const double scale_x = static_cast<double>(in.width) / out.width, scale_y = static_cast<double>(in.height) / out.height;
+  // Positions are summed step by step, as Pillow does: at exact halves the accumulated rounding decides.
+  const double step_x = static_cast<double>(in.width) / out.width, step_y = static_cast<double>(in.height) / out.height;
   const auto channels = static_cast<size_t>(in.channels);
-  for (int32_t y = 0; y < out.height; ++y) {
-    const uint8_t* from = in.Row(std::min(static_cast<int32_t>((y + 0.5) * scale_y), in.height - 1));
-    for (int32_t x = 0; x < out.width; ++x) {
-      const int32_t sx = std::min(static_cast<int32_t>((x + 0.5) * scale_x), in.width - 1);
+  double at_y = step_y * 0.5;
+  for (int32_t y = 0; y < out.height; ++y, at_y += step_y) {
+    const uint8_t* from = in.Row(std::min(static_cast<int32_t>(at_y), in.height - 1));
+    double at_x = step_x * 0.5;
+    for (int32_t x = 0; x < out.width; ++x, at_x += step_x) {
+      const int32_t sx = std::min(static_cast<int32_t>(at_x), in.width - 1);
       std::memcpy(out.Row(y) + static_cast<size_t>(x) * channels, from + static_cast<size_t>(sx) * channels, channels);
     }
   }
