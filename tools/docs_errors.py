@@ -31,6 +31,7 @@ def load(root: Path) -> list[dict[str, object]]:
 def header(errors: list[dict[str, object]]) -> str:
     lines = [
         f"/* {DO_NOT_EDIT} */",
+        "/* clang-format off */",
         "#ifndef LNX_LNX_STATUS_H",
         "#define LNX_LNX_STATUS_H",
         "",

@@ -1,4 +1,4 @@
-"""Trains the demo model: a small U-Net that finds scratches, dents and stains. CPU, a few minutes.
+"""Trains the demo model: a small U-Net that finds scratches, dents and stains. CPU, minutes (18 on two cores).
 
     python examples/train/train_surface_defects.py --output examples/models
 
@@ -114,7 +114,7 @@ def measure(model: nn.Module, parts: int, seed: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("examples/models"))
-    parser.add_argument("--steps", type=int, default=480)
+    parser.add_argument("--steps", type=int, default=1100)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
