@@ -1,0 +1,74 @@
+"""What LnxRun adds to the bare ONNX Runtime call: 2-megapixel BGR picture, YOLOX-like head of 8400 x 85, one thread.
+
+The bare call is OrtApi::RunWithBinding on the prepared tensor; it is timed inside the same run, around the call.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import lnx
+import numpy as np
+import onnx
+from _report import claim, figures, report
+from lnx.container import load_signing_key, new_container_key
+from lnx.pack import pack
+from onnx import TensorProto, helper, numpy_helper
+
+RUNS = 300
+
+
+def detector(path: Path) -> Path:
+    """A strided convolution, and 8400 rows of which about 40 pass the threshold."""
+    rng = np.random.default_rng(0)
+    rows = np.zeros((1, 8400, 85), np.float32)
+    rows[0, :, :4] = rng.uniform(20, 600, (8400, 4))
+    rows[0, :, 4] = rng.uniform(0, 1, 8400) ** 8 * 0.9
+    rows[0, :, 5:] = rng.uniform(0, 1, (8400, 80))
+    weights = [
+        numpy_helper.from_array(rng.normal(0, 0.1, (8, 3, 8, 8)).astype(np.float32), "w"),
+        numpy_helper.from_array(rows, "rows"),
+        numpy_helper.from_array(np.float32(0), "zero"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], strides=[8, 8]),
+        helper.make_node("ReduceMean", ["c"], ["m"], keepdims=0),
+        helper.make_node("Mul", ["m", "zero"], ["z"]),
+        helper.make_node("Add", ["rows", "z"], ["y"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 640, 640])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8400, 85])
+    model = helper.make_model(helper.make_graph(nodes, "g", [x], [y], weights), opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, path)
+    return path
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        private, public = new_container_key(place, "bench")
+        labels = [f"c{i}" for i in range(80)]
+        options = {"colour": "RGB", "scale": 1 / 255, "threshold": 0.4}
+        pack(
+            detector(place / "d.onnx"),
+            place / "d.lnx",
+            preset="yolox",
+            labels=labels,
+            options=options,
+            signing_key=load_signing_key(private),
+        )
+        image = np.random.default_rng(1).integers(0, 256, (1080, 1920, 3), np.uint8)
+        with lnx.Session(place / "d.lnx", device="cpu", cpu_threads=1, trusted_keys=[public], events=False) as session:
+            timings = [session.run(image).timings for _ in range(RUNS)][20:]
+            objects = len(session.run(image).objects)
+    total, infer = ([t[key] for t in timings] for key in ("total", "infer"))
+    added = [a - b for a, b in zip(total, infer, strict=True)]
+    rows = [{"stage": stage, **figures([t[stage] for t in timings])} for stage in ("pre", "infer", "post", "total")]
+    rows += [{"stage": "total - infer", **figures(added)}, {"objects": objects}]
+    claims = [claim("LnxRun minus the bare call, 2 MP detection, median", figures(added)["median_ms"], "ms", 0.5, at_least=False)]
+    report(rows, claims)
+
+
+if __name__ == "__main__":
+    main()
