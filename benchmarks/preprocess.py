@@ -1,4 +1,4 @@
-"""Preprocessing: camera picture -> 640 x 640 letterbox, float planes. Ours, cv2 + numpy, and cv2 + blobFromImage, one thread each, in turn."""
+"""Camera picture -> 640 x 640 letterbox, float planes: ours, cv2 + numpy, and cv2 + blobFromImage, one thread each, in turn."""
 
 from __future__ import annotations
 

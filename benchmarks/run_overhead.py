@@ -24,7 +24,7 @@ def detector(path: Path) -> Path:
     rng = np.random.default_rng(0)
     rows = np.zeros((1, 8400, 85), np.float32)
     rows[0, :, :4] = rng.uniform(20, 600, (8400, 4))
-    rows[0, :, 4] = rng.uniform(0, 1, 8400) ** 8 * 0.9
+    rows[0, :, 4] = rng.uniform(0, 1, 8400) ** 60 * 0.9
     rows[0, :, 5:] = rng.uniform(0, 1, (8400, 80))
     weights = [
         numpy_helper.from_array(rng.normal(0, 0.1, (8, 3, 8, 8)).astype(np.float32), "w"),

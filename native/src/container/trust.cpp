@@ -24,7 +24,7 @@ std::vector<uint8_t> Pae(Bytes body) {
 }
 
 std::string TrustFolder() {
-  const std::string folder = platform::GetEnv("LNX_TRUST_DIR");
+  std::string folder = platform::GetEnv("LNX_TRUST_DIR");
   if (!folder.empty()) return folder;
 #if defined(_WIN32)
   return platform::JoinPath(platform::GetEnv("ProgramData"), "LNX\\trust");

@@ -19,7 +19,7 @@ constexpr size_t kMaxQueued = 4096;
 constexpr uint64_t kRotateBytes = 16ull << 20;
 
 std::string EventFolder() {
-  const std::string chosen = platform::GetEnv("LNX_EVENT_DIR");
+  std::string chosen = platform::GetEnv("LNX_EVENT_DIR");
   if (!chosen.empty()) return chosen;
 #if defined(_WIN32)
   const std::string folder = platform::JoinPath(platform::GetEnv("ProgramData"), "LNX\\events");
@@ -131,7 +131,7 @@ void Log::SetProgram(const std::string& program) noexcept {
   state_->program = program;
 }
 
-void Log::Write(const char* event, std::string attributes_json) noexcept {
+void Log::Write(const char* event, const std::string& attributes_json) noexcept {
   try {
     State& s = *state_;
     const std::lock_guard<std::mutex> lock(s.mutex);

@@ -17,7 +17,7 @@ class Log {
   static Log& Get() noexcept;
   void SetProgram(const std::string& program) noexcept;
   // attributes_json: one JSON object. Takes a short lock, copies, returns.
-  void Write(const char* event, std::string attributes_json) noexcept;
+  void Write(const char* event, const std::string& attributes_json) noexcept;
   void Flush(uint32_t timeout_ms) noexcept;  // waits until what was written so far is on its way to the disk
 
   struct State;

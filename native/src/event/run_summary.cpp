@@ -78,7 +78,7 @@ RunSummary::RunSummary(std::string model_json, std::string session) : state_(std
 
 RunSummary::~RunSummary() {
   std::string json;
-  if (state_->Take(&json)) Log::Get().Write("lnx.run.summary", std::move(json));
+  if (state_->Take(&json)) Log::Get().Write("lnx.run.summary", json);
 }
 
 void RunSummary::Add(int32_t verdict, float score, uint32_t total_us, float brightness, float contrast,
@@ -106,7 +106,7 @@ void RunSummary::Add(int32_t verdict, float score, uint32_t total_us, float brig
       }
     }
   }
-  if (due) Log::Get().Write("lnx.run.summary", std::move(json));
+  if (due) Log::Get().Write("lnx.run.summary", json);
 }
 
 }  // namespace lnx::event

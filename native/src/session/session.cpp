@@ -85,6 +85,7 @@ void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
   std::vector<int64_t> batches = m.graphs[0].batch;
   if (core.fixed_batch > 0) batches = {1};
   std::vector<std::unique_ptr<SlotUse>> all;
+  all.reserve(core.slots.size());
   for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core.slots));
   double done = 0;
   const double total = static_cast<double>(all.size() * batches.size() * runs);
@@ -130,6 +131,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   runtime::SetLog(options.log, options.log_user);
 
   std::vector<std::string> trusted;
+  trusted.reserve(options.trusted_key_count);
   for (uint32_t i = 0; i < options.trusted_key_count; ++i) trusted.emplace_back(options.trusted_keys[i]);
   {
     const container::TrustStore trust = container::TrustStore::Load(trusted);
