@@ -53,8 +53,7 @@ def generate(root: Path) -> dict[Path, str]:
         "# The manifest",
         "",
         "Made from `sdk/lnx/manifest` by `python3 dev.py docs`. `manifest.json` inside a container follows it; the core refuses fields and",
-        'operations that it does not know. Notes of your own go under `"meta"` or names that start with `x_` only in files that are not packed',
-        "with this package.",
+        "operations that it does not know.",
         "",
         *_section("Manifest", schema),
     ]

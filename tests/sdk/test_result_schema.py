@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import jsonschema
-import numpy as np
-
 import lnx
+import numpy as np
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs/reference/result.schema.json"
 

@@ -1,6 +1,10 @@
 // One pass from the caller's pixels to float planes: each source row is interpolated once, two rows are mixed, finished and
 // stored. Equal bit for bit to the stages in ref/ while the numbers are integers, and in float as well, since both do the same
 // operations in the same order. A picture that is not resized takes the same way: weights of 1 give its pixels back exactly.
+#if defined(_MSC_VER)
+#include <windows.h>
+#endif
+
 #include <algorithm>
 #include <cstring>
 
@@ -61,8 +65,8 @@ Simd ActiveSimd() noexcept {
   static const Simd best = [] {
 #if defined(__GNUC__) && defined(__x86_64__)
     const bool avx2 = __builtin_cpu_supports("avx2");
-#elif defined(_M_X64)
-    const bool avx2 = HasAvx2();
+#elif defined(_MSC_VER) && defined(_M_X64)
+    const bool avx2 = IsProcessorFeaturePresent(PF_AVX2_INSTRUCTIONS_AVAILABLE) != 0;
 #else
     const bool avx2 = false;
 #endif

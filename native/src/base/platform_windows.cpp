@@ -1,0 +1,259 @@
+// The Windows side of base/platform.h. Paths are UTF-8 outside and UTF-16 towards the system.
+#include <windows.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/platform.h"
+#include "base/status.h"
+
+namespace lnx::platform {
+namespace {
+
+class Handle {
+ public:
+  explicit Handle(HANDLE handle) : handle_(handle) {}
+  ~Handle() {
+    if (handle_ != nullptr && handle_ != INVALID_HANDLE_VALUE) CloseHandle(handle_);
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  HANDLE get() const { return handle_; }
+
+ private:
+  HANDLE handle_;
+};
+
+class MappedFile final : public FileView {
+ public:
+  MappedFile(const void* memory, size_t bytes) : memory_(memory), bytes_(bytes) {}
+  ~MappedFile() override {
+    if (memory_ != nullptr) UnmapViewOfFile(memory_);
+  }
+  Bytes bytes() const override { return {static_cast<const uint8_t*>(memory_), bytes_}; }
+
+ private:
+  const void* memory_;
+  size_t bytes_;
+};
+
+[[noreturn]] void FailRead(const std::string& path, DWORD code) {
+  const bool missing = code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND || code == ERROR_INVALID_NAME;
+  Fail(missing ? LNX_E_FILE_NOT_FOUND : LNX_E_FILE_READ,
+       {OsErrorText(code), "a readable file", path, {}, static_cast<int64_t>(code)});
+}
+
+std::string ModulePath(HMODULE module) {
+  std::wstring path(1024, L'\0');
+  for (;;) {
+    const DWORD n = GetModuleFileNameW(module, &path[0], static_cast<DWORD>(path.size()));
+    if (n < path.size()) return Narrow(path.substr(0, n).c_str());
+    path.resize(path.size() * 2);
+  }
+}
+
+}  // namespace
+
+std::wstring Widen(const std::string& utf8) {
+  if (utf8.empty()) return {};
+  const int n = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, utf8.data(), static_cast<int>(utf8.size()), nullptr, 0);
+  if (n <= 0) Fail(LNX_E_TEXT_ENCODING, {"bytes that are not UTF-8", "UTF-8 text", "path"});
+  std::wstring wide(static_cast<size_t>(n), L'\0');
+  MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, utf8.data(), static_cast<int>(utf8.size()), &wide[0], n);
+  return wide;
+}
+
+std::string Narrow(const wchar_t* utf16) {
+  const int n = WideCharToMultiByte(CP_UTF8, WC_ERR_INVALID_CHARS, utf16, -1, nullptr, 0, nullptr, nullptr);
+  if (n <= 0) Fail(LNX_E_TEXT_ENCODING, {"text that is not UTF-16", "UTF-16 text", "path"});
+  std::string utf8(static_cast<size_t>(n), '\0');
+  WideCharToMultiByte(CP_UTF8, WC_ERR_INVALID_CHARS, utf16, -1, &utf8[0], n, nullptr, nullptr);
+  utf8.resize(static_cast<size_t>(n) - 1);
+  return utf8;
+}
+
+std::unique_ptr<FileView> FileView::Open(const std::string& path, uint64_t max_bytes) {
+  const std::wstring wide = Widen(path);
+  const DWORD attributes = GetFileAttributesW(wide.c_str());
+  if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) {
+    Fail(LNX_E_FILE_READ, {"a folder", "a readable file", path});
+  }
+  const DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+  const Handle file(CreateFileW(wide.c_str(), GENERIC_READ, share, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
+  if (file.get() == INVALID_HANDLE_VALUE) FailRead(path, GetLastError());
+  LARGE_INTEGER size = {};
+  if (!GetFileSizeEx(file.get(), &size)) FailRead(path, GetLastError());
+  const auto bytes = static_cast<uint64_t>(size.QuadPart);
+  if (bytes > max_bytes) {
+    Fail(LNX_E_LIMIT, {std::to_string(bytes) + " bytes", "at most " + std::to_string(max_bytes) + " bytes", path});
+  }
+  if (bytes == 0) return std::make_unique<MappedFile>(nullptr, 0);
+  const Handle mapping(CreateFileMappingW(file.get(), nullptr, PAGE_READONLY, 0, 0, nullptr));
+  const void* memory = mapping.get() != nullptr ? MapViewOfFile(mapping.get(), FILE_MAP_READ, 0, 0, 0) : nullptr;
+  if (memory == nullptr) FailRead(path, GetLastError());
+  return std::make_unique<MappedFile>(memory, static_cast<size_t>(bytes));
+}
+
+bool FileExists(const std::string& path) noexcept {
+  try {
+    return GetFileAttributesW(Widen(path).c_str()) != INVALID_FILE_ATTRIBUTES;
+  } catch (...) {
+    return false;
+  }
+}
+
+std::vector<std::string> ListFiles(const std::string& folder) {
+  std::vector<std::string> files;
+  WIN32_FIND_DATAW found = {};
+  const HANDLE search = FindFirstFileW(Widen(JoinPath(folder, "*")).c_str(), &found);
+  if (search == INVALID_HANDLE_VALUE) return files;
+  do {
+    if (!(found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)) files.push_back(JoinPath(folder, Narrow(found.cFileName)));
+  } while (FindNextFileW(search, &found));
+  FindClose(search);
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string JoinPath(const std::string& folder, const std::string& name) {
+  if (folder.empty()) return name;
+  return folder.back() == '/' || folder.back() == '\\' ? folder + name : folder + "\\" + name;
+}
+
+std::string ParentPath(const std::string& path) {
+  const size_t slash = path.find_last_of("/\\");
+  return slash == std::string::npos ? "." : path.substr(0, slash == 2 ? 3 : slash);
+}
+
+std::string AbsolutePath(const std::string& path) {
+  const std::wstring wide = Widen(path);
+  const DWORD n = GetFullPathNameW(wide.c_str(), 0, nullptr, nullptr);
+  if (n == 0) return path;
+  std::wstring full(n, L'\0');
+  full.resize(GetFullPathNameW(wide.c_str(), n, &full[0], nullptr));
+  return Narrow(full.c_str());
+}
+
+void MakeFolders(const std::string& path) {
+  for (size_t slash = path.find_first_of("/\\", 3);; slash = path.find_first_of("/\\", slash + 1)) {
+    const std::string part = path.substr(0, slash);
+    if (!CreateDirectoryW(Widen(part).c_str(), nullptr) && GetLastError() != ERROR_ALREADY_EXISTS) {
+      const DWORD code = GetLastError();
+      Fail(LNX_E_FILE_READ, {OsErrorText(code), "a folder that can be made", part, {}, static_cast<int64_t>(code)});
+    }
+    if (slash == std::string::npos) return;
+  }
+}
+
+std::FILE* OpenForAppend(const std::string& path) noexcept {
+  try {
+    return _wfsopen(Widen(path).c_str(), L"ab", 0x40);  // _SH_DENYNO: readers may follow the file
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+std::string GetEnv(const char* name) {
+  const std::wstring wide = Widen(name);
+  const DWORD n = GetEnvironmentVariableW(wide.c_str(), nullptr, 0);
+  if (n == 0) return "";
+  std::wstring value(n, L'\0');
+  value.resize(GetEnvironmentVariableW(wide.c_str(), &value[0], n));
+  return Narrow(value.c_str());
+}
+
+void SetEnv(const char* name, const char* value) { SetEnvironmentVariableW(Widen(name).c_str(), Widen(value).c_str()); }
+
+std::string ExecutablePath() { return ModulePath(nullptr); }
+
+std::string LibraryPathOfAddress(const void* address) {
+  HMODULE module = nullptr;
+  const DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
+  if (!GetModuleHandleExW(flags, static_cast<LPCWSTR>(address), &module)) return "";
+  return ModulePath(module);
+}
+
+std::string OwnLibraryFolder() {
+  static const char marker = 0;
+  return ParentPath(LibraryPathOfAddress(&marker));
+}
+
+uint32_t ProcessId() noexcept { return GetCurrentProcessId(); }
+
+uint32_t PhysicalCores() noexcept {
+  DWORD bytes = 0;
+  GetLogicalProcessorInformationEx(RelationProcessorCore, nullptr, &bytes);
+  try {
+    std::vector<uint8_t> buffer(bytes);
+    auto* first = reinterpret_cast<SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX*>(buffer.data());
+    if (bytes == 0 || !GetLogicalProcessorInformationEx(RelationProcessorCore, first, &bytes)) return 1;
+    uint32_t cores = 0;
+    for (DWORD at = 0; at < bytes; ++cores) {
+      at += reinterpret_cast<SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX*>(buffer.data() + at)->Size;
+    }
+    return std::max(1u, cores);
+  } catch (...) {
+    return 1;
+  }
+}
+
+Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int64_t* os_code) noexcept {
+  *os_code = 0;
+  try {
+    Library library{
+        reinterpret_cast<void*>(LoadLibraryExW(Widen(absolute_path).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH))};
+    if (library.handle == nullptr) {
+      *os_code = GetLastError();
+      *error = OsErrorText(*os_code) + " (" + std::to_string(*os_code) + ")";
+    }
+    return library;
+  } catch (...) {
+    return {};
+  }
+}
+
+void* FindSymbol(Library library, const char* name) noexcept {
+  void* symbol = nullptr;
+  const FARPROC function = GetProcAddress(static_cast<HMODULE>(library.handle), name);
+  static_assert(sizeof symbol == sizeof function, "code and data pointers are alike on Windows");
+  std::memcpy(&symbol, &function, sizeof symbol);
+  return symbol;
+}
+
+void* SecretAllocate(size_t bytes) {
+  void* memory = VirtualAlloc(nullptr, std::max<size_t>(bytes, 1), MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+  if (memory == nullptr)
+    Fail(LNX_E_OUT_OF_MEMORY, {OsErrorText(GetLastError()), std::to_string(bytes) + " bytes", "memory for secrets"});
+  VirtualLock(memory, bytes);  // best effort: the working set may be too small
+  return memory;
+}
+
+void SecretFree(void* memory, size_t bytes) noexcept {
+  if (memory == nullptr) return;
+  SecureWipe(memory, bytes);
+  VirtualFree(memory, 0, MEM_RELEASE);
+}
+
+void SecureWipe(void* memory, size_t bytes) noexcept { SecureZeroMemory(memory, bytes); }
+
+void SecretDiscard(void* pages, size_t bytes) noexcept {
+  SecureWipe(pages, bytes);
+  const size_t whole = bytes & ~static_cast<size_t>(4095);
+  VirtualUnlock(pages, whole);
+  if (whole > 0) VirtualAlloc(pages, whole, MEM_RESET, PAGE_READWRITE);
+}
+
+std::string OsErrorText(int64_t os_code) {
+  wchar_t* text = nullptr;
+  const DWORD flags = FORMAT_MESSAGE_ALLOCATE_BUFFER | FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
+  FormatMessageW(flags, nullptr, static_cast<DWORD>(os_code), 0, reinterpret_cast<wchar_t*>(&text), 0, nullptr);
+  std::string told = text != nullptr ? Narrow(text) : "error " + std::to_string(os_code);
+  LocalFree(text);
+  while (!told.empty() && (told.back() == '\n' || told.back() == '\r' || told.back() == ' ')) told.pop_back();
+  return told;
+}
+
+}  // namespace lnx::platform

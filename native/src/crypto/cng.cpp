@@ -1,0 +1,161 @@
+// crypto.h over CNG (bcrypt.dll). One-shot GCM per chunk: chained calls are where implementations differ.
+#include <windows.h>
+// windows.h must come first
+#include <bcrypt.h>
+#include <wincrypt.h>
+
+#include <cstring>
+#include <vector>
+
+#include "base/status.h"
+#include "crypto/crypto.h"
+
+namespace lnx::crypto {
+namespace {
+
+void Check(NTSTATUS status, const char* what) {
+  if (status < 0) Fail(LNX_E_INTERNAL, {"CNG status " + std::to_string(status), "success", what, {}, status});
+}
+
+PUCHAR Mutable(Bytes bytes) { return const_cast<PUCHAR>(bytes.data); }  // CNG reads through pointers that lack the const
+ULONG Size(Bytes bytes) { return static_cast<ULONG>(bytes.size); }
+
+class Algorithm {
+ public:
+  Algorithm(const wchar_t* name, ULONG flags) {
+    Check(BCryptOpenAlgorithmProvider(&handle_, name, nullptr, flags), "BCryptOpenAlgorithmProvider");
+  }
+  ~Algorithm() { BCryptCloseAlgorithmProvider(handle_, 0); }
+  Algorithm(const Algorithm&) = delete;
+  Algorithm& operator=(const Algorithm&) = delete;
+  BCRYPT_ALG_HANDLE get() const { return handle_; }
+
+ private:
+  BCRYPT_ALG_HANDLE handle_ = nullptr;
+};
+
+class Hash {
+ public:
+  Hash(const Algorithm& algorithm, Bytes key) {
+    Check(BCryptCreateHash(algorithm.get(), &handle_, nullptr, 0, Mutable(key), Size(key), 0), "BCryptCreateHash");
+  }
+  ~Hash() { BCryptDestroyHash(handle_); }
+  Hash(const Hash&) = delete;
+  Hash& operator=(const Hash&) = delete;
+  void Update(Bytes data) { Check(BCryptHashData(handle_, Mutable(data), Size(data), 0), "BCryptHashData"); }
+  Digest Finish() {
+    Digest digest;
+    Check(BCryptFinishHash(handle_, digest.data(), static_cast<ULONG>(digest.size()), 0), "BCryptFinishHash");
+    return digest;
+  }
+
+ private:
+  BCRYPT_HASH_HANDLE handle_ = nullptr;
+};
+
+}  // namespace
+
+Digest Sha256(Bytes data) {
+  Sha256Stream stream;
+  stream.Update(data);
+  return stream.Finish();
+}
+
+struct Sha256Stream::State {
+  Algorithm algorithm{BCRYPT_SHA256_ALGORITHM, 0};
+  Hash hash{algorithm, {}};
+};
+Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {}
+Sha256Stream::~Sha256Stream() = default;
+void Sha256Stream::Update(Bytes data) { state_->hash.Update(data); }
+Digest Sha256Stream::Finish() { return state_->hash.Finish(); }
+
+Digest HmacSha256(Bytes key, Bytes data) {
+  const Algorithm algorithm(BCRYPT_SHA256_ALGORITHM, BCRYPT_ALG_HANDLE_HMAC_FLAG);
+  Hash hash(algorithm, key);
+  hash.Update(data);
+  return hash.Finish();
+}
+
+struct AesGcm::State {
+  Algorithm algorithm{BCRYPT_AES_ALGORITHM, 0};
+  BCRYPT_KEY_HANDLE key = nullptr;
+  ~State() { BCryptDestroyKey(key); }
+};
+
+AesGcm::AesGcm(Bytes key) : state_(std::make_unique<State>()) {
+  wchar_t mode[] = BCRYPT_CHAIN_MODE_GCM;
+  Check(BCryptSetProperty(state_->algorithm.get(), BCRYPT_CHAINING_MODE, reinterpret_cast<PUCHAR>(mode), sizeof mode, 0), "GCM");
+  Check(BCryptGenerateSymmetricKey(state_->algorithm.get(), &state_->key, nullptr, 0, Mutable(key), Size(key), 0), "AES key");
+}
+AesGcm::~AesGcm() = default;
+
+bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, uint8_t* plain) {
+  if (nonce.size != 12 || ciphertext.size < 16) return false;
+  const auto bytes = static_cast<ULONG>(ciphertext.size - 16);
+  BCRYPT_AUTHENTICATED_CIPHER_MODE_INFO info;
+  BCRYPT_INIT_AUTH_MODE_INFO(info);
+  info.pbNonce = Mutable(nonce);
+  info.cbNonce = Size(nonce);
+  info.pbAuthData = Mutable(aad);
+  info.cbAuthData = Size(aad);
+  info.pbTag = Mutable(ciphertext) + bytes;
+  info.cbTag = 16;
+  ULONG written = 0;
+  const NTSTATUS status = BCryptDecrypt(state_->key, Mutable(ciphertext), bytes, &info, nullptr, 0, plain, bytes, &written, 0);
+  if (status < 0) SecureZeroMemory(plain, bytes);
+  return status >= 0;
+}
+
+bool VerifyP256(Bytes public_key, Bytes message, Bytes signature_rs) noexcept {
+  if (public_key.size != 65 || public_key[0] != 4 || signature_rs.size != 64) return false;
+  try {
+    const Algorithm algorithm(BCRYPT_ECDSA_P256_ALGORITHM, 0);
+    std::vector<uint8_t> blob(sizeof(BCRYPT_ECCKEY_BLOB) + 64);
+    BCRYPT_ECCKEY_BLOB header = {BCRYPT_ECDSA_PUBLIC_P256_MAGIC, 32};
+    std::memcpy(blob.data(), &header, sizeof header);
+    std::memcpy(blob.data() + sizeof header, public_key.data + 1, 64);
+    BCRYPT_KEY_HANDLE key = nullptr;
+    if (BCryptImportKeyPair(algorithm.get(), nullptr, BCRYPT_ECCPUBLIC_BLOB, &key, blob.data(), static_cast<ULONG>(blob.size()),
+                            0) < 0)
+      return false;
+    Digest digest = Sha256(message);
+    const NTSTATUS status = BCryptVerifySignature(key, nullptr, digest.data(), static_cast<ULONG>(digest.size()),
+                                                  Mutable(signature_rs), Size(signature_rs), 0);
+    BCryptDestroyKey(key);
+    return status >= 0;
+  } catch (...) {
+    return false;
+  }
+}
+
+std::array<uint8_t, 65> ReadP256PublicPem(const std::string& pem, const std::string& path) {
+  // SubjectPublicKeyInfo of P-256 has one DER form: 26 fixed bytes, then the point.
+  static const uint8_t kPrefix[26] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
+                                      0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+  std::array<uint8_t, 65> point{};
+  std::vector<uint8_t> der(pem.size() + 1);
+  auto bytes = static_cast<DWORD>(der.size());
+  const bool public_key = pem.find("-----BEGIN PUBLIC KEY-----") != std::string::npos;
+  const bool decoded =
+      public_key && CryptStringToBinaryA(pem.c_str(), 0, CRYPT_STRING_BASE64HEADER, der.data(), &bytes, nullptr, nullptr) != 0;
+  if (!decoded || bytes != sizeof kPrefix + point.size() || std::memcmp(der.data(), kPrefix, sizeof kPrefix) != 0 ||
+      der[sizeof kPrefix] != 4) {
+    Fail(LNX_E_KEY_FILE, {"no P-256 public key", "a PEM file with BEGIN PUBLIC KEY, curve P-256", path});
+  }
+  std::memcpy(point.data(), der.data() + sizeof kPrefix, point.size());
+  return point;
+}
+
+void RandomBytes(uint8_t* out, size_t bytes) {
+  Check(BCryptGenRandom(nullptr, out, static_cast<ULONG>(bytes), BCRYPT_USE_SYSTEM_PREFERRED_RNG), "BCryptGenRandom");
+}
+
+bool ConstantTimeEqual(Bytes a, Bytes b) noexcept {
+  if (a.size != b.size) return false;
+  volatile uint8_t difference = 0;
+  for (size_t i = 0; i < a.size; ++i) difference = static_cast<uint8_t>(difference | (a[i] ^ b[i]));
+  return difference == 0;
+}
+
+}  // namespace lnx::crypto
