@@ -80,7 +80,7 @@ inline void WriteText(const std::string& text, char* buffer, uint32_t capacity, 
     Fail(LNX_E_NULL_POINTER, {"buffer = NULL with capacity " + std::to_string(capacity), "a buffer", "buffer"});
   const uint32_t bytes = static_cast<uint32_t>(text.size()) + 1;
   if (needed != nullptr) *needed = bytes;
-  if (capacity < bytes) {
+  if (buffer == nullptr || capacity < bytes) {
     if (capacity == 0 && needed != nullptr) return;  // asked for the size only
     Fail(LNX_E_BUFFER_TOO_SMALL, {std::to_string(capacity) + " bytes", std::to_string(bytes) + " bytes", "buffer"});
   }
