@@ -107,7 +107,8 @@ def _ctest(preset: str, version: str, *, rooms: str = "", env: dict[str, str] | 
     folder = machine.runtime_folder(version)
     env = {**_demo_model(), **(env or {})}
     say(f"unit tests, preset {preset}, ONNX Runtime {version}")
-    settings = {"LNX_RUNTIME_DIR": str(folder), "LNX_TEST_RUNTIME_DIRS": str(folder), **(env or {})}
+    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])  # the ctest of the cmake that configured
+    settings = {"PATH": path, "LNX_RUNTIME_DIR": str(folder), "LNX_TEST_RUNTIME_DIRS": str(folder), **(env or {})}
     run(
         ["ctest", "--test-dir", ROOT / "build" / preset, "--output-on-failure", "--timeout", "600", "-j", "2", *chosen],
         env=settings,
