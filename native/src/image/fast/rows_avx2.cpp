@@ -16,40 +16,70 @@ inline __m128i Narrow(__m256i v) {
   return _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
 }
 
-// Colour: bytes c of the left and the right pixel side by side, times (w0, w1), summed, >> 4.
-template <int kChannel>
-inline void MixChannel(__m256i left, __m256i right, __m256i weights, int16_t* to) {
-  const __m256i mask = _mm256_set1_epi32(0xFF);
-  const __m256i p0 = _mm256_and_si256(_mm256_srli_epi32(left, 8 * kChannel), mask);
-  const __m256i p1 = _mm256_and_si256(_mm256_srli_epi32(right, 8 * kChannel), mask);
-  const __m256i pair = _mm256_or_si256(p0, _mm256_slli_epi32(p1, 16));
-  const __m256i sum = _mm256_srli_epi32(_mm256_madd_epi16(pair, weights), 4);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), Narrow(sum));
+// Both samples of a colour pixel lie within 8 bytes, so one 64-bit gather brings them. For each channel the two bytes are laid
+// side by side as 16-bit numbers, times (w0, w1), summed, >> 4.
+struct ColourShuffles {
+  __m256i blue_green, red;
+
+  explicit ColourShuffles(int32_t step) {
+    alignas(32) int8_t bg[32], r[32];
+    for (int32_t i = 0; i < 32; ++i) {
+      const int32_t base = i % 16 < 8 ? 0 : 8, k = i % 8, channel = k / 4, sample = k % 4;  // sample: left, zero, right, zero
+      const auto from = [&](int32_t c) {
+        return static_cast<int8_t>(sample % 2 == 1 ? -128 : base + c + (sample == 2 ? step : 0));
+      };
+      bg[i] = from(channel);
+      r[i] = channel == 0 ? from(2) : static_cast<int8_t>(-128);
+    }
+    blue_green = _mm256_load_si256(reinterpret_cast<const __m256i*>(bg));
+    red = _mm256_load_si256(reinterpret_cast<const __m256i*>(r));
+  }
+};
+
+inline __m256i MixPairs(__m256i pixels, __m256i shuffle, __m256i weights) {
+  return _mm256_srli_epi32(_mm256_madd_epi16(_mm256_shuffle_epi8(pixels, shuffle), weights), 4);
+}
+
+// [a0 b0 a1 b1 a4 b4 a5 b5 | a2 b2 a3 b3 a6 b6 a7 b7] -> [a0 .. a7 | b0 .. b7]
+inline __m256i Separate(__m256i v) {
+  const __m256i evens_then_odds = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4, 5, 8, 9, 12, 13,
+                                                   2, 3, 6, 7, 10, 11, 14, 15);
+  return _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(v, evens_then_odds), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
 void Horizontal(const uint8_t* row, int64_t row_bytes, const int32_t* offsets, const int32_t* weights, int32_t step,
                 int32_t channels, int32_t out_width, int16_t* planes) {
-  // Gathers read 4 bytes from each sample; the last pixels of a row are done one by one so that nothing is read behind it.
-  const int64_t reach = channels == 1 ? 4 : step + 4;
+  // Gathers read 4 or 8 bytes from each sample; the last pixels of a row are done one by one so that nothing is read behind it.
+  const int64_t reach = channels == 1 ? 4 : 8;
   int32_t safe = out_width;
   while (safe > 0 && offsets[safe - 1] + reach > row_bytes) --safe;
-  const __m256i mask = _mm256_set1_epi32(0xFF), step8 = _mm256_set1_epi32(step);
-  const int* base = reinterpret_cast<const int*>(row);
   int32_t x = 0;
-  for (; x + 8 <= safe; x += 8) {
-    const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(offsets + x));
-    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + x));
-    const __m256i left = _mm256_i32gather_epi32(base, at, 1);
-    if (channels == 1) {
+  if (channels == 1) {
+    const __m256i mask = _mm256_set1_epi32(0xFF);
+    for (; x + 8 <= safe; x += 8) {
+      const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(offsets + x));
+      const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + x));
+      const __m256i left = _mm256_i32gather_epi32(reinterpret_cast<const int*>(row), at, 1);
       const __m256i p0 = _mm256_and_si256(left, mask);
       const __m256i p1 = _mm256_and_si256(_mm256_srli_epi32(left, 8), mask);
       const __m256i pair = _mm256_or_si256(p0, _mm256_slli_epi32(p1, 16));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(planes + x), Narrow(_mm256_srli_epi32(_mm256_madd_epi16(pair, w), 4)));
-    } else {
-      const __m256i right = _mm256_i32gather_epi32(base, _mm256_add_epi32(at, step8), 1);
-      MixChannel<0>(left, right, w, planes + x);
-      MixChannel<1>(left, right, w, planes + out_width + x);
-      MixChannel<2>(left, right, w, planes + 2 * out_width + x);
+    }
+  } else {
+    const ColourShuffles shuffles(step);
+    const __m256i first_half = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3), second_half = _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7);
+    const auto* base = reinterpret_cast<const long long*>(row);
+    for (; x + 8 <= safe; x += 8) {
+      const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + x));
+      const __m256i w0 = _mm256_permutevar8x32_epi32(w, first_half), w1 = _mm256_permutevar8x32_epi32(w, second_half);
+      const __m256i p0 = _mm256_i32gather_epi64(base, _mm_loadu_si128(reinterpret_cast<const __m128i*>(offsets + x)), 1);
+      const __m256i p1 = _mm256_i32gather_epi64(base, _mm_loadu_si128(reinterpret_cast<const __m128i*>(offsets + x + 4)), 1);
+      const __m256i bg =
+          Separate(_mm256_packs_epi32(MixPairs(p0, shuffles.blue_green, w0), MixPairs(p1, shuffles.blue_green, w1)));
+      const __m256i r = Separate(_mm256_packs_epi32(MixPairs(p0, shuffles.red, w0), MixPairs(p1, shuffles.red, w1)));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(planes + x), _mm256_castsi256_si128(bg));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(planes + out_width + x), _mm256_extracti128_si256(bg, 1));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(planes + 2 * out_width + x), _mm256_castsi256_si128(r));
     }
   }
   const auto last = static_cast<int32_t>(row_bytes - step);
