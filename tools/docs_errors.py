@@ -1,4 +1,4 @@
-"""Makes the error header, the core's table, the Python table and the error pages from native/errors.toml.
+"""Makes the error header, the core's table, the Python table and the error pages from common/errors.toml.
 
 Each status is written once, there. `generate(root)` returns the files that belong to it, as path -> text; `dev.py docs` writes
 them and CI checks that they are up to date.
@@ -10,21 +10,31 @@ import json
 import tomllib
 from pathlib import Path
 
-GROUPS = {1: "argument", 2: "model file", 3: "licence", 4: "device and runtime", 5: "execution"}
-GROUPS_KO = {1: "인자", 2: "모델 파일", 3: "라이선스", 4: "장치와 런타임", 5: "실행"}
-DO_NOT_EDIT = "Generated from native/errors.toml by `python3 dev.py docs`. Do not edit."
+GROUPS = {
+    1: "argument",
+    2: "model file",
+    3: "licence",
+    4: "device and runtime",
+    5: "execution",
+    6: "configuration and services",
+    7: "collector",
+    8: "agent",
+}
+GROUPS_KO = {1: "인자", 2: "모델 파일", 3: "라이선스", 4: "장치와 런타임", 5: "실행", 6: "설정과 서비스", 7: "수집기", 8: "에이전트"}
+FIRST_OF_PLANT = 600  # below: statuses of the C ABI; from here on: errors of the services, which Python alone knows
+DO_NOT_EDIT = "Generated from common/errors.toml by `python3 dev.py docs`. Do not edit."
 
 
 def load(root: Path) -> list[dict[str, object]]:
     """Reads the table and refuses duplicates, unsorted numbers and missing texts."""
-    errors = tomllib.loads((root / "native/errors.toml").read_text(encoding="utf-8"))["error"]
+    errors = tomllib.loads((root / "common/errors.toml").read_text(encoding="utf-8"))["error"]
     numbers = [error["number"] for error in errors]
     if numbers != sorted(set(numbers)):
-        raise SystemExit("native/errors.toml: numbers must be unique and ascending")
+        raise SystemExit("common/errors.toml: numbers must be unique and ascending")
     for error in errors:
         missing = [key for key in ("name", "title", "title_ko", "when", "fix", "fix_ko") if not error.get(key)]
         if missing:
-            raise SystemExit(f"native/errors.toml: {error['number']} lacks {', '.join(missing)}")
+            raise SystemExit(f"common/errors.toml: {error['number']} lacks {', '.join(missing)}")
     return list(errors)
 
 
@@ -62,7 +72,7 @@ def python_table(errors: list[dict[str, object]]) -> str:
         "",
         "",
         "class ErrorText(NamedTuple):",
-        '    """One status of the C ABI: its name, what it means and what to do, in English and Korean."""',
+        '    """One status: its name, what it means and what to do, in English and Korean."""',
         "",
         "    name: str",
         "    title: str",
@@ -98,16 +108,21 @@ def page(e: dict[str, object]) -> str:
 
 {e["fix_ko"]}.
 
-The error text also says what was found, what was expected and where. `LnxLastError` (C), `lnx::Error` (C++) and
-`lnx.LnxError` (Python) carry them as fields.
+The error text also says what was found, what was expected and where. {_carrier(int(str(e["number"])))}
 """
+
+
+def _carrier(number: int) -> str:
+    if number >= FIRST_OF_PLANT:
+        return "`lnx_common.errors.PlantError` carries them as fields."
+    return "`LnxLastError` (C), `lnx::Error` (C++) and\n`lnx.LnxError` (Python) carry them as fields."
 
 
 def index(errors: list[dict[str, object]]) -> str:
     lines = [
         "# Errors",
         "",
-        "Every status that the library can return. Numbers never change their meaning.",
+        "Every status that the library and the services can give. Numbers never change their meaning.",
         "",
         "| status | name | meaning | 의미 |",
         "|---|---|---|---|",
@@ -134,10 +149,12 @@ def _sentence(text: str) -> str:
 def generate(root: Path) -> dict[Path, str]:
     """All generated files, relative to `root`."""
     errors = load(root)
+    core = [error for error in errors if int(str(error["number"])) < FIRST_OF_PLANT]
     files = {
-        Path("native/include/lnx/lnx_status.h"): header(errors),
-        Path("native/src/base/error_table.inc"): core_table(errors),
-        Path("sdk/lnx/_error_table.py"): python_table(errors),
+        Path("native/include/lnx/lnx_status.h"): header(core),
+        Path("native/src/base/error_table.inc"): core_table(core),
+        Path("sdk/lnx/_error_table.py"): python_table(core),
+        Path("common/lnx_common/_error_table.py"): python_table([error for error in errors if error not in core]),
         Path("docs/errors/README.md"): index(errors),
     }
     for error in errors:

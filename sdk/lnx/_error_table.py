@@ -1,10 +1,10 @@
-"""Generated from native/errors.toml by `python3 dev.py docs`. Do not edit."""
+"""Generated from common/errors.toml by `python3 dev.py docs`. Do not edit."""
 
 from typing import NamedTuple
 
 
 class ErrorText(NamedTuple):
-    """One status of the C ABI: its name, what it means and what to do, in English and Korean."""
+    """One status: its name, what it means and what to do, in English and Korean."""
 
     name: str
     title: str

@@ -15,6 +15,7 @@ from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
 
 HEADERS_C = ("lnx/lnx.h",)
 HEADERS_CPP = ("lnx/lnx.h", "lnx/lnx.hpp")
+SERVICE_AREAS = ("common", "licensing", "collector", "agent")  # folders of tests/ that do not depend on the ONNX Runtime version
 FUZZ_TARGETS = ("container", "manifest")
 
 
@@ -157,7 +158,18 @@ def python() -> None:
         say(f"Python tests, ONNX Runtime {version}")
         folder = machine.runtime_folder(version)
         env = {"LNX_RUNTIME_DIR": str(folder), "LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python")}
-        run([PYTHON, "-m", "pytest", "-q", "tests"], env=env)
+        elsewhere = [f"--ignore=tests/{area}" for area in SERVICE_AREAS]
+        run([PYTHON, "-m", "pytest", "-q", "tests", *elsewhere], env=env)
+
+
+def services() -> None:
+    """Licensing, collector and agent against real servers, readers and tools; once, four tests at a time."""
+    build = machine.cmake("release")
+    folder = machine.runtime_folder(RUNTIMES[0])
+    env = {"LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python"), "LNX_RUNTIME_DIR": str(folder)}
+    areas = [f"tests/{area}" for area in SERVICE_AREAS if (ROOT / "tests" / area).exists()]
+    if areas:
+        run([PYTHON, "-m", "pytest", "-q", "-n", "4", "--dist", "loadfile", *areas], env=env)
 
 
 STAGES: dict[str, Callable[[], None]] = {
@@ -169,6 +181,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "sanitizers": sanitizers,
     "fuzz": fuzz_briefly,
     "python": python,
+    "services": services,
 }
 
 

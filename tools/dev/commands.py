@@ -28,8 +28,9 @@ def demo(options: argparse.Namespace) -> None:
 
 def test(options: argparse.Namespace) -> None:
     """Format, lint, build, and run every test on every supported ONNX Runtime."""
-    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES])
-    machine.environment("cpu,dev")
+    peers = [name for names in machine.PEER_PACKAGES.values() for name in names]
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *peers])
+    machine.environment("cpu,dev,collector,agent,dongle")
     checks.run_stages(options.only)
 
 

@@ -33,6 +33,14 @@ TEST_PACKAGES = (
     "libopencv-imgcodecs-dev",
 )
 
+# Programs that we did not write, which the tests start and talk to. One line per area of tests/.
+PEER_PACKAGES: dict[str, tuple[str, ...]] = {
+    "collector": (),
+    "agent": (),
+    "licensing": (),
+    "windows": (),
+}
+
 RUNTIMES = ("1.31.1", "1.26.0")  # ONNX Runtime versions that the product is tested with; the first is the default
 
 

@@ -1,4 +1,4 @@
-/* Generated from native/errors.toml by `python3 dev.py docs`. Do not edit. */
+/* Generated from common/errors.toml by `python3 dev.py docs`. Do not edit. */
 /* clang-format off */
 #ifndef LNX_LNX_STATUS_H
 #define LNX_LNX_STATUS_H

@@ -1,0 +1,1 @@
+"""The agent: the system log, delivered upstream and provably complete."""

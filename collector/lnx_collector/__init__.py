@@ -1,0 +1,1 @@
+"""The collector: factory data in, clean data sets out, nothing lost in between."""

@@ -1,0 +1,1 @@
+"""Keys, licence files, dongle provisioning and diagnosis."""
