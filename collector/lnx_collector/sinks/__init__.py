@@ -1,0 +1,3 @@
+"""Where samples go: one folder per kind."""
+
+SINKS: dict[str, str] = {}
