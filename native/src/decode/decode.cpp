@@ -1,7 +1,5 @@
 #include "decode/decode.h"
 
-#include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "base/status.h"
@@ -13,22 +11,6 @@ namespace lnx::decode {
 void WorkspaceDeleter::operator()(Workspace* w) const noexcept { delete w; }
 
 WorkspacePtr Decoder::MakeWorkspace() const { return WorkspacePtr(new Workspace); }
-
-void CheckFinite(const float* values, size_t n, const char* where) {
-  // All exponent bits set means NaN or infinity. Gathered over a block instead of tested one by one, so that it vectorises.
-  constexpr uint32_t kExponent = 0x7F800000u;
-  constexpr size_t kBlock = 4096;
-  for (size_t begin = 0; begin < n; begin += kBlock) {
-    const size_t end = std::min(n, begin + kBlock);
-    uint32_t bad = 0;
-    for (size_t i = begin; i < end; ++i) {
-      uint32_t bits;
-      std::memcpy(&bits, values + i, sizeof bits);
-      bad |= static_cast<uint32_t>((bits & kExponent) == kExponent);
-    }
-    if (bad != 0) Fail(LNX_E_NUMERIC, {"NaN or infinity in the model's output", "finite numbers", where});
-  }
-}
 
 const runtime::Tensor& RequireOutput(const Job& job, size_t index, int32_t rank) {
   if (index >= job.output_count) {

@@ -46,12 +46,27 @@ struct Geometry {
   double Y(double y) const { return (y - offset_y) * scale_y + origin_y; }
 };
 
+// Where the columns and lines of a fused linear resize take their samples. Kept while the sizes stay, so that a camera's second
+// picture finds them ready.
+struct Taps {
+  int32_t made_for[5] = {};           // source width and height, target width and height, bytes per pixel
+  std::vector<int32_t> offsets;       // per column: bytes from the row's begin to the left sample
+  std::vector<int32_t> weights;       // per column: left | right << 16, in 1/2048
+  std::vector<uint8_t> coarse, fine;  // the same as 16 * coarse + fine, per lane a pair (left, right) of bytes; a colour column
+                                      // has four lanes, a gray one has one
+  std::vector<uint8_t> picks;         // gray: which bytes of a group's 16 make the pairs of its four columns
+  bool grouped = false;               // gray: four columns always lie within 16 bytes
+  std::vector<int32_t> lines;         // per line: upper source row, may lie outside
+  std::vector<int32_t> line_weights;  // per line: upper, lower, in 1/2048
+};
+
 // Buffers that one run slot reuses. Grows when a larger image comes, then allocates nothing.
 struct Scratch {
   std::vector<uint8_t> bytes[3];    // pictures between ops
   std::vector<int32_t> ints[4];     // offsets of samples
   std::vector<int32_t> weights[2];  // fixed-point weights
   std::vector<int16_t> rows[2];     // horizontally resized rows
+  Taps taps;
   std::vector<double> doubles;
   std::vector<float> floats[2];
   // The margins of this tensor already hold the pad value, for this geometry. Reset `padded` when something else wrote the

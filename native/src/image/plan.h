@@ -47,15 +47,21 @@ struct Chain {
 bool CanFuse(const Pipeline::Plan& plan, const View& view);
 void RunFused(const Pipeline::Plan& plan, const View& view, float* tensor, Scratch* scratch, Chain* chain);
 
-// Row kernels of the fused pass, one set per instruction set; same numbers from each.
+// Fills `taps` for a linear resize of pictures with `step` bytes per pixel, unless it holds them already.
+void PrepareTaps(int32_t width, int32_t height, int32_t out_width, int32_t out_height, int32_t step, Taps* taps);
+
+// Row kernels of the fused pass, one set per instruction set; same numbers from each. Rows in between hold int16 values
+// (p0 * w0 + p1 * w1) >> 4: one per column for gray, four (three channels in the source's order, then 0) for colour.
 struct RowKernels {
-  // Interpolates one source row: planes of out_width int16, value = (p0 * w0 + p1 * w1) >> 4. offsets: bytes of the left sample;
-  // weights: w0 | w1 << 16; step: bytes per pixel; channels: 1 or 3 planes; row_bytes: readable bytes of the row.
-  void (*horizontal)(const uint8_t* row, int64_t row_bytes, const int32_t* offsets, const int32_t* weights, int32_t step,
-                     int32_t channels, int32_t out_width, int16_t* planes);
-  // Mixes two such planes and finishes to float.
-  void (*vertical)(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
-                   int channel, float* out);
+  // Interpolates one source row of row_bytes readable bytes. next: the row that will be read after it, for the cache.
+  void (*gray)(const uint8_t* row, const uint8_t* next, int64_t row_bytes, const Taps& taps, int32_t columns, int16_t* out);
+  void (*colour)(const uint8_t* row, const uint8_t* next, int64_t row_bytes, const Taps& taps, int32_t columns, int16_t* out);
+  // Mixes two such rows and finishes to float. channel: of the tensor, for the normalisation.
+  void (*finish_gray)(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+                      int32_t channel, float* out);
+  // out[i], channel[i]: row and number of the plane that the source's channel i fills.
+  void (*finish_colour)(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+                        const int32_t channel[3], float* const out[3]);
 };
 const RowKernels& PortableKernels();
 #if defined(__x86_64__) || defined(_M_X64)

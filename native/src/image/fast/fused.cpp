@@ -21,21 +21,11 @@ const RowKernels& Kernels() {
   return PortableKernels();
 }
 
-// Which plane of the tensor each source byte goes to.
-struct Planes {
-  int32_t source_channels;  // 1 or 3 interpolated planes
-  int32_t to[3][3];         // planes that a source channel fills, -1 = none
-};
-
-Planes PlanesOf(LnxPixelFormat format, manifest::ColorOrder order) {
-  if (Channels(format) == 1)
-    return {1,
-            {{0, order == manifest::ColorOrder::kGray ? -1 : 1, order == manifest::ColorOrder::kGray ? -1 : 2},
-             {-1, -1, -1},
-             {-1, -1, -1}}};
+// The tensor's plane that each channel of a colour source fills.
+void ChannelsOf(LnxPixelFormat format, manifest::ColorOrder order, int32_t channel[3]) {
   const bool red_first = format == LNX_PIXEL_RGB8 || format == LNX_PIXEL_RGBA8;
   const bool swap = red_first != (order == manifest::ColorOrder::kRgb);
-  return {3, {{swap ? 2 : 0, -1, -1}, {1, -1, -1}, {swap ? 0 : 2, -1, -1}}};
+  for (int32_t c = 0; c < 3; ++c) channel[c] = swap ? 2 - c : c;
 }
 
 void FillMargins(const Pipeline::Plan& plan, const Resized& size, float* tensor, Scratch* scratch) {
@@ -101,33 +91,24 @@ void RunFused(const Pipeline::Plan& plan, const View& view, float* tensor, Scrat
   chain->Resize(size);
   FillMargins(plan, size, tensor, scratch);
 
-  const auto columns = static_cast<size_t>(size.width), lines = static_cast<size_t>(size.height);
   const auto step = static_cast<int32_t>(BytesPerPixel(view.format));
-  const Planes planes = PlanesOf(view.format, plan.order);
-  scratch->ints[0].resize(std::max(scratch->ints[0].size(), columns));
-  scratch->ints[1].resize(std::max(scratch->ints[1].size(), lines));
-  scratch->weights[0].resize(std::max(scratch->weights[0].size(), 3 * columns));
-  scratch->weights[1].resize(std::max(scratch->weights[1].size(), 2 * lines));
-  int32_t* offsets = scratch->ints[0].data();
-  int32_t* packed = scratch->weights[0].data();
-  int32_t* pairs = packed + columns;
-  LinearTable(view.width, size.width, true, offsets, pairs);
-  LinearTable(view.height, size.height, false, scratch->ints[1].data(), scratch->weights[1].data());
-  for (size_t x = 0; x < columns; ++x) {
-    offsets[x] *= step;
-    packed[x] = pairs[2 * x] | pairs[2 * x + 1] << 16;
-  }
-
+  Taps& taps = scratch->taps;
+  PrepareTaps(view.width, view.height, size.width, size.height, step, &taps);
   const RowKernels& kernels = Kernels();
-  const size_t row_values = columns * static_cast<size_t>(planes.source_channels);
+  const bool gray = Channels(view.format) == 1;
+  const size_t row_values = static_cast<size_t>(size.width) * (gray ? 1 : 4);
   for (std::vector<int16_t>& row : scratch->rows) row.resize(std::max(row.size(), row_values));
   int16_t* rows[2] = {scratch->rows[0].data(), scratch->rows[1].data()};
   int32_t held[2] = {-1, -1};  // source row in each buffer
   const int64_t row_bytes = static_cast<int64_t>(view.width) * step;
   const auto plane = static_cast<size_t>(plan.width) * static_cast<size_t>(plan.height);
-  for (size_t y = 0; y < lines; ++y) {
-    const int32_t wanted[2] = {std::clamp(scratch->ints[1][y], 0, view.height - 1),
-                               std::clamp(scratch->ints[1][y] + 1, 0, view.height - 1)};
+  int32_t channel[3];
+  ChannelsOf(view.format, plan.order, channel);
+  for (int32_t y = 0; y < size.height; ++y) {
+    const auto line = static_cast<size_t>(y);
+    const int32_t wanted[2] = {std::clamp(taps.lines[line], 0, view.height - 1),
+                               std::clamp(taps.lines[line] + 1, 0, view.height - 1)};
+    const int32_t following = y + 1 < size.height ? std::max(taps.lines[line + 1], 0) : wanted[1];
     if (held[0] != wanted[0] && held[1] == wanted[0]) {
       std::swap(rows[0], rows[1]);
       std::swap(held[0], held[1]);
@@ -135,19 +116,22 @@ void RunFused(const Pipeline::Plan& plan, const View& view, float* tensor, Scrat
     for (int i = 0; i < 2; ++i) {
       if (held[i] == wanted[i]) continue;
       if (i == 1 && wanted[1] == wanted[0]) continue;
-      kernels.horizontal(view.Row(wanted[i]), row_bytes, offsets, packed, step, planes.source_channels, size.width, rows[i]);
+      const uint8_t* next = view.Row(i == 0 ? wanted[1] : std::min(following, view.height - 1));
+      (gray ? kernels.gray : kernels.colour)(view.Row(wanted[i]), next, row_bytes, taps, size.width, rows[i]);
       held[i] = wanted[i];
     }
     const int16_t* lower = wanted[1] == wanted[0] ? rows[0] : rows[1];
-    const int32_t* w = &scratch->weights[1][2 * y];
-    for (int32_t c = 0; c < planes.source_channels; ++c) {
-      for (const int32_t to : planes.to[c]) {
-        if (to < 0) continue;
-        float* out = tensor + static_cast<size_t>(to) * plane +
-                     (y + static_cast<size_t>(size.top)) * static_cast<size_t>(plan.width) + static_cast<size_t>(size.left);
-        const size_t from = static_cast<size_t>(c) * columns;
-        kernels.vertical(rows[0] + from, lower + from, w[0], w[1], size.width, plan.finish, to, out);
+    const int32_t w0 = taps.line_weights[2 * line], w1 = taps.line_weights[2 * line + 1];
+    float* first =
+        tensor + (line + static_cast<size_t>(size.top)) * static_cast<size_t>(plan.width) + static_cast<size_t>(size.left);
+    if (gray) {
+      for (int32_t c = 0; c < plan.channels; ++c) {
+        kernels.finish_gray(rows[0], lower, w0, w1, size.width, plan.finish, c, first + static_cast<size_t>(c) * plane);
       }
+    } else {
+      float* const out[3] = {first + static_cast<size_t>(channel[0]) * plane, first + static_cast<size_t>(channel[1]) * plane,
+                             first + static_cast<size_t>(channel[2]) * plane};
+      kernels.finish_colour(rows[0], lower, w0, w1, size.width, plan.finish, channel, out);
     }
   }
 }

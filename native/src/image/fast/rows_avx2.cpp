@@ -1,137 +1,160 @@
 // Row kernels for AVX2. Compiled with -mavx2, called only when the processor has it.
+//
+// Samples are brought by plain loads and put in place by byte shuffles: gather instructions cost more, and on processors with the
+// microcode against Downfall many times more. Loads of 16 bytes may take in neighbours, so the first and last columns of a row
+// are done one by one: nothing outside the row is read.
 #if defined(__x86_64__) || defined(_M_X64)
 
 #include <immintrin.h>
 
-#include <algorithm>
-
-#include "image/plan.h"
+#include "image/fast/rows_plain.h"
 
 namespace lnx::image {
 namespace {
 
-// Values 0..32640 of eight pixels as int16, in order.
-inline __m128i Narrow(__m256i v) {
-  const __m256i packed = _mm256_packs_epi32(v, v);
-  return _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
+inline __m128i Load16(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+inline __m256i Load32(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+inline __m256i Halves(__m128i low, const uint8_t* high) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(low), Load16(high), 1);
 }
 
-// Both samples of a colour pixel lie within 8 bytes, so one 64-bit gather brings them. For each channel the two bytes are laid
-// side by side as 16-bit numbers, times (w0, w1), summed, >> 4.
-struct ColourShuffles {
-  __m256i blue_green, red;
+inline void Fetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
-  explicit ColourShuffles(int32_t step) {
-    alignas(32) int8_t bg[32], r[32];
-    for (int32_t i = 0; i < 32; ++i) {
-      const int32_t base = i % 16 < 8 ? 0 : 8, k = i % 8, channel = k / 4, sample = k % 4;  // sample: left, zero, right, zero
-      const auto from = [&](int32_t c) {
-        return static_cast<int8_t>(sample % 2 == 1 ? -128 : base + c + (sample == 2 ? step : 0));
-      };
-      bg[i] = from(channel);
-      r[i] = channel == 0 ? from(2) : static_cast<int8_t>(-128);
+// Pairs of bytes (left, right) times their weights, >> 4.
+inline __m256i MixPairs(__m256i pairs, const uint8_t* coarse, const uint8_t* fine) {
+  const __m256i high = _mm256_maddubs_epi16(pairs, Load32(coarse)), low = _mm256_maddubs_epi16(pairs, Load32(fine));
+  return _mm256_add_epi16(high, _mm256_srli_epi16(low, 4));
+}
+
+// Columns from which 16 bytes can be read.
+int32_t Readable(const Taps& taps, int64_t row_bytes, int32_t columns) {
+  while (columns > 0 && taps.offsets[static_cast<size_t>(columns) - 1] + 16 > row_bytes) --columns;
+  return columns;
+}
+
+void Gray(const uint8_t* row, const uint8_t* next, int64_t row_bytes, const Taps& taps, int32_t columns, int16_t* out) {
+  int32_t x = 0;
+  if (taps.grouped) {
+    const int32_t safe = Readable(taps, row_bytes, columns);
+    const int32_t* at = taps.offsets.data();
+    for (; x + 16 <= safe; x += 16, at += 16) {
+      Fetch(next + at[0]);
+      Fetch(next + at[12]);
+      const uint8_t* picks = taps.picks.data() + 4 * x;
+      const __m256i even = _mm256_shuffle_epi8(Halves(Load16(row + at[0]), row + at[8]), Load32(picks));
+      const __m256i odd = _mm256_shuffle_epi8(Halves(Load16(row + at[4]), row + at[12]), Load32(picks + 32));
+      const __m256i mixed = MixPairs(_mm256_or_si256(even, odd), taps.coarse.data() + 2 * x, taps.fine.data() + 2 * x);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + x), mixed);
     }
-    blue_green = _mm256_load_si256(reinterpret_cast<const __m256i*>(bg));
-    red = _mm256_load_si256(reinterpret_cast<const __m256i*>(r));
   }
+  GrayColumns(row, row_bytes, taps, x, columns, out);
+}
+
+void Colour(const uint8_t* row, const uint8_t* next, int64_t row_bytes, const Taps& taps, int32_t columns, int16_t* out) {
+  // The 8 bytes of a column hold both samples; lanes: (left, right) of each channel, then nothing.
+  const auto s = static_cast<char>(taps.made_for[4]);
+  const auto no = static_cast<char>(0x80);
+  const char r = 8, t = static_cast<char>(8 + s);
+  const __m256i order =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, s, 1, static_cast<char>(s + 1), 2, static_cast<char>(s + 2), no, no, r, t,
+                                                r + 1, static_cast<char>(t + 1), r + 2, static_cast<char>(t + 2), no, no));
+  const int32_t* at = taps.offsets.data();
+  const int32_t safe = Readable(taps, row_bytes, columns);
+  int32_t x = 0;
+  while (x + 4 <= safe && at[x + 1] < 8) x += 4;  // odd columns are read with the 8 bytes before them
+  ColourColumns(row, row_bytes, taps, 0, x, out);
+  for (; x + 4 <= safe; x += 4) {
+    Fetch(next + at[x]);
+    const __m256i even = Halves(Load16(row + at[x]), row + at[x + 2]);
+    const __m256i odd = Halves(Load16(row + at[x + 1] - 8), row + at[x + 3] - 8);
+    const __m256i pairs = _mm256_shuffle_epi8(_mm256_blend_epi32(even, odd, 0xCC), order);
+    const __m256i mixed = MixPairs(pairs, taps.coarse.data() + 8 * x, taps.fine.data() + 8 * x);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 4 * x), mixed);
+  }
+  ColourColumns(row, row_bytes, taps, x, columns, out);
+}
+
+// Sixteen values of two rows, mixed to 0..255.
+struct Mixer {
+  Mixer(int32_t w0, int32_t w1)
+      : weight0(_mm256_set1_epi16(static_cast<int16_t>(w0))), weight1(_mm256_set1_epi16(static_cast<int16_t>(w1))) {}
+  __m256i operator()(const int16_t* upper, const int16_t* lower) const {
+    const __m256i sum = _mm256_add_epi16(_mm256_mulhi_epi16(Load32(upper), weight0), _mm256_mulhi_epi16(Load32(lower), weight1));
+    return _mm256_srai_epi16(_mm256_add_epi16(sum, _mm256_set1_epi16(2)), 2);
+  }
+  __m256i weight0, weight1;
 };
 
-inline __m256i MixPairs(__m256i pixels, __m256i shuffle, __m256i weights) {
-  return _mm256_srli_epi32(_mm256_madd_epi16(_mm256_shuffle_epi8(pixels, shuffle), weights), 4);
-}
-
-// [a0 b0 a1 b1 a4 b4 a5 b5 | a2 b2 a3 b3 a6 b6 a7 b7] -> [a0 .. a7 | b0 .. b7]
-inline __m256i Separate(__m256i v) {
-  const __m256i evens_then_odds = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4, 5, 8, 9, 12, 13,
-                                                   2, 3, 6, 7, 10, 11, 14, 15);
-  return _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(v, evens_then_odds), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-}
-
-void Horizontal(const uint8_t* row, int64_t row_bytes, const int32_t* offsets, const int32_t* weights, int32_t step,
-                int32_t channels, int32_t out_width, int16_t* planes) {
-  // Gathers read 4 or 8 bytes from each sample; the last pixels of a row are done one by one so that nothing is read behind it.
-  const int64_t reach = channels == 1 ? 4 : 8;
-  int32_t safe = out_width;
-  while (safe > 0 && offsets[safe - 1] + reach > row_bytes) --safe;
-  int32_t x = 0;
-  if (channels == 1) {
-    const __m256i mask = _mm256_set1_epi32(0xFF);
-    for (; x + 8 <= safe; x += 8) {
-      const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(offsets + x));
-      const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + x));
-      const __m256i left = _mm256_i32gather_epi32(reinterpret_cast<const int*>(row), at, 1);
-      const __m256i p0 = _mm256_and_si256(left, mask);
-      const __m256i p1 = _mm256_and_si256(_mm256_srli_epi32(left, 8), mask);
-      const __m256i pair = _mm256_or_si256(p0, _mm256_slli_epi32(p1, 16));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(planes + x), Narrow(_mm256_srli_epi32(_mm256_madd_epi16(pair, w), 4)));
-    }
-  } else {
-    const ColourShuffles shuffles(step);
-    const __m256i first_half = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3), second_half = _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7);
-    const auto* base = reinterpret_cast<const long long*>(row);
-    for (; x + 8 <= safe; x += 8) {
-      const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + x));
-      const __m256i w0 = _mm256_permutevar8x32_epi32(w, first_half), w1 = _mm256_permutevar8x32_epi32(w, second_half);
-      const __m256i p0 = _mm256_i32gather_epi64(base, _mm_loadu_si128(reinterpret_cast<const __m128i*>(offsets + x)), 1);
-      const __m256i p1 = _mm256_i32gather_epi64(base, _mm_loadu_si128(reinterpret_cast<const __m128i*>(offsets + x + 4)), 1);
-      const __m256i bg =
-          Separate(_mm256_packs_epi32(MixPairs(p0, shuffles.blue_green, w0), MixPairs(p1, shuffles.blue_green, w1)));
-      const __m256i r = Separate(_mm256_packs_epi32(MixPairs(p0, shuffles.red, w0), MixPairs(p1, shuffles.red, w1)));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(planes + x), _mm256_castsi256_si128(bg));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(planes + out_width + x), _mm256_extracti128_si256(bg, 1));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(planes + 2 * out_width + x), _mm256_castsi256_si128(r));
-    }
-  }
-  const auto last = static_cast<int32_t>(row_bytes - step);
-  for (; x < out_width; ++x) {
-    const int32_t w0 = weights[x] & 0xFFFF, w1 = weights[x] >> 16;
-    const uint8_t* left = row + offsets[x];
-    const uint8_t* right = row + std::min(offsets[x] + step, last);
-    for (int32_t c = 0; c < channels; ++c) planes[c * out_width + x] = static_cast<int16_t>((left[c] * w0 + right[c] * w1) >> 4);
-  }
-}
-
 template <bool kScaled, bool kNormalised>
-void Finished(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish, int channel,
-              float* out) {
-  const __m256i weight0 = _mm256_set1_epi16(static_cast<int16_t>(w0)), weight1 = _mm256_set1_epi16(static_cast<int16_t>(w1));
-  const __m256i two = _mm256_set1_epi16(2);
-  const __m256 scale = _mm256_set1_ps(finish.scale), mean = _mm256_set1_ps(finish.mean[channel]),
-               std = _mm256_set1_ps(finish.std[channel]);
-  const auto store = [&](__m128i values, float* to) {
-    __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(values));
+struct Finisher {
+  Finisher(const Finish& finish, int32_t channel)
+      : scale(_mm256_set1_ps(finish.scale)),
+        mean(_mm256_set1_ps(finish.mean[channel])),
+        std(_mm256_set1_ps(finish.std[channel])) {}
+  void Store(__m256i values, float* to) const {
+    __m256 v = _mm256_cvtepi32_ps(values);
     if (kScaled) v = _mm256_mul_ps(v, scale);
     if (kNormalised) v = _mm256_div_ps(_mm256_sub_ps(v, mean), std);
     _mm256_storeu_ps(to, v);
-  };
+  }
+  __m256 scale, mean, std;
+};
+
+template <bool kScaled, bool kNormalised>
+void GrayFinished(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+                  int32_t channel, float* out) {
+  const Mixer mix(w0, w1);
+  const Finisher<kScaled, kNormalised> finisher(finish, channel);
   int32_t x = 0;
   for (; x + 16 <= n; x += 16) {
-    const __m256i r0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(upper + x));
-    const __m256i r1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lower + x));
-    const __m256i sum = _mm256_add_epi16(_mm256_mulhi_epi16(r0, weight0), _mm256_mulhi_epi16(r1, weight1));
-    const __m256i mixed = _mm256_srai_epi16(_mm256_add_epi16(sum, two), 2);
-    store(_mm256_castsi256_si128(mixed), out + x);
-    store(_mm256_extracti128_si256(mixed, 1), out + x + 8);
+    const __m256i mixed = mix(upper + x, lower + x);
+    finisher.Store(_mm256_cvtepi16_epi32(_mm256_castsi256_si128(mixed)), out + x);
+    finisher.Store(_mm256_cvtepi16_epi32(_mm256_extracti128_si256(mixed, 1)), out + x + 8);
+  }
+  for (; x < n; ++x) out[x] = FinishedValue<kScaled, kNormalised>(upper[x], lower[x], w0, w1, finish, channel);
+}
+
+template <bool kScaled, bool kNormalised>
+void ColourFinished(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+                    const int32_t channel[3], float* const out[3]) {
+  using Finisher = Finisher<kScaled, kNormalised>;
+  const Mixer mix(w0, w1);
+  const Finisher finishers[3] = {{finish, channel[0]}, {finish, channel[1]}, {finish, channel[2]}};
+  const __m256i byte = _mm256_set1_epi32(0xFF);
+  int32_t x = 0;
+  for (; x + 8 <= n; x += 8) {
+    // Four bytes per column, one column per 32-bit lane.
+    const __m256i halves = _mm256_packus_epi16(mix(upper + 4 * x, lower + 4 * x), mix(upper + 4 * x + 16, lower + 4 * x + 16));
+    const __m256i columns = _mm256_permute4x64_epi64(halves, 0xD8);
+    finishers[0].Store(_mm256_and_si256(columns, byte), out[0] + x);
+    finishers[1].Store(_mm256_and_si256(_mm256_srli_epi32(columns, 8), byte), out[1] + x);
+    finishers[2].Store(_mm256_srli_epi32(columns, 16), out[2] + x);
   }
   for (; x < n; ++x) {
-    auto v = static_cast<float>((((upper[x] * w0) >> 16) + ((lower[x] * w1) >> 16) + 2) >> 2);
-    if (kScaled) v = v * finish.scale;
-    if (kNormalised) v = (v - finish.mean[channel]) / finish.std[channel];
-    out[x] = v;
+    for (int32_t c = 0; c < 3; ++c) {
+      out[c][x] = FinishedValue<kScaled, kNormalised>(upper[4 * x + c], lower[4 * x + c], w0, w1, finish, channel[c]);
+    }
   }
 }
 
-void Vertical(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish, int channel,
-              float* out) {
-  const auto run = finish.scaled ? (finish.normalised ? Finished<true, true> : Finished<true, false>)
-                                 : (finish.normalised ? Finished<false, true> : Finished<false, false>);
+void FinishGray(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+                int32_t channel, float* out) {
+  const auto run = finish.scaled ? (finish.normalised ? GrayFinished<true, true> : GrayFinished<true, false>)
+                                 : (finish.normalised ? GrayFinished<false, true> : GrayFinished<false, false>);
+  run(upper, lower, w0, w1, n, finish, channel, out);
+}
+
+void FinishColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+                  const int32_t channel[3], float* const out[3]) {
+  const auto run = finish.scaled ? (finish.normalised ? ColourFinished<true, true> : ColourFinished<true, false>)
+                                 : (finish.normalised ? ColourFinished<false, true> : ColourFinished<false, false>);
   run(upper, lower, w0, w1, n, finish, channel, out);
 }
 
 }  // namespace
 
 const RowKernels& Avx2Kernels() {
-  static constexpr RowKernels kernels = {Horizontal, Vertical};
+  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour};
   return kernels;
 }
 

@@ -1,41 +1,45 @@
 // Row kernels for every x64 processor (the compiler uses SSE2) and any other.
-#include <algorithm>
-
-#include "image/plan.h"
+#include "image/fast/rows_plain.h"
 
 namespace lnx::image {
 namespace {
 
-void Horizontal(const uint8_t* row, int64_t row_bytes, const int32_t* offsets, const int32_t* weights, int32_t step,
-                int32_t channels, int32_t out_width, int16_t* planes) {
-  const auto last = static_cast<int32_t>(row_bytes - step);
-  for (int32_t x = 0; x < out_width; ++x) {
-    const int32_t w0 = weights[x] & 0xFFFF, w1 = weights[x] >> 16;
-    const uint8_t* left = row + offsets[x];
-    const uint8_t* right = row + std::min(offsets[x] + step, last);
-    for (int32_t c = 0; c < channels; ++c) planes[c * out_width + x] = static_cast<int16_t>((left[c] * w0 + right[c] * w1) >> 4);
+void Gray(const uint8_t* row, const uint8_t* /*next*/, int64_t row_bytes, const Taps& taps, int32_t columns, int16_t* out) {
+  GrayColumns(row, row_bytes, taps, 0, columns, out);
+}
+
+void Colour(const uint8_t* row, const uint8_t* /*next*/, int64_t row_bytes, const Taps& taps, int32_t columns, int16_t* out) {
+  ColourColumns(row, row_bytes, taps, 0, columns, out);
+}
+
+// Values lie `stride` apart in the rows.
+template <bool kScaled, bool kNormalised>
+void Finished(const int16_t* upper, const int16_t* lower, int32_t stride, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+              int32_t channel, float* out) {
+  for (int32_t x = 0; x < n; ++x) {
+    out[x] = FinishedValue<kScaled, kNormalised>(upper[stride * x], lower[stride * x], w0, w1, finish, channel);
   }
 }
 
-void Vertical(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish, int channel,
-              float* out) {
-  const float scale = finish.scale, mean = finish.mean[channel], std = finish.std[channel];
-  const auto mix = [&](int32_t x) { return static_cast<float>((((upper[x] * w0) >> 16) + ((lower[x] * w1) >> 16) + 2) >> 2); };
-  if (finish.scaled && finish.normalised) {
-    for (int32_t x = 0; x < n; ++x) out[x] = (mix(x) * scale - mean) / std;
-  } else if (finish.scaled) {
-    for (int32_t x = 0; x < n; ++x) out[x] = mix(x) * scale;
-  } else if (finish.normalised) {
-    for (int32_t x = 0; x < n; ++x) out[x] = (mix(x) - mean) / std;
-  } else {
-    for (int32_t x = 0; x < n; ++x) out[x] = mix(x);
-  }
+auto Chosen(const Finish& finish) {
+  if (finish.scaled) return finish.normalised ? Finished<true, true> : Finished<true, false>;
+  return finish.normalised ? Finished<false, true> : Finished<false, false>;
+}
+
+void FinishGray(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+                int32_t channel, float* out) {
+  Chosen(finish)(upper, lower, 1, w0, w1, n, finish, channel, out);
+}
+
+void FinishColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
+                  const int32_t channel[3], float* const out[3]) {
+  for (int32_t c = 0; c < 3; ++c) Chosen(finish)(upper + c, lower + c, 4, w0, w1, n, finish, channel[c], out[c]);
 }
 
 }  // namespace
 
 const RowKernels& PortableKernels() {
-  static constexpr RowKernels kernels = {Horizontal, Vertical};
+  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour};
   return kernels;
 }
 
