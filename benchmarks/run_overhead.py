@@ -1,17 +1,23 @@
 """What LnxRun adds to the bare ONNX Runtime call: 2-megapixel BGR picture, YOLOX-like head of 8400 x 85, one thread.
 
-The bare call is OrtApi::RunWithBinding on the prepared tensor; it is timed inside the same run, around the call.
+The bare call is OrtApi::RunWithBinding on the prepared tensor; it is timed inside the same run, around the call. Heap allocations
+are counted in a program of its own (native/bench/count_allocations.cpp), over the whole of each call and its result's views.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import lnx
 import numpy as np
 import onnx
-from _report import claim, figures, report
+from _report import ROOT, claim, figures, report
+from lnx import runtime_path
 from lnx.container import load_signing_key, new_container_key
 from lnx.pack import pack
 from onnx import TensorProto, helper, numpy_helper
@@ -44,6 +50,28 @@ def detector(path: Path) -> Path:
     return path
 
 
+def allocations(model: Path, key: Path, image: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Heap allocations of the core per call: rows for every way of calling, and the claims."""
+    program = Path(os.environ.get("LNX_BUILD_DIR", ROOT / "build/release")) / "native/count_allocations"
+    pixels = model.with_suffix(".raw")
+    pixels.write_bytes(image.tobytes())
+    env = {**os.environ, "LNX_EVENT_DIR": str(model.parent / "events")}
+    env.setdefault("LNX_RUNTIME_DIR", runtime_path.package_folder() or "")
+    command = [str(program), str(model), str(key), str(pixels), str(image.shape[1]), str(image.shape[0]), "BGR8"]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, env=env, check=True).stdout)
+    runs = told["runs"]
+    rows = [
+        {"call": call, "allocations_of_core_per_call": counts["core"] / runs, "of_onnx_runtime_per_call": counts["runtime"] / runs}
+        for call, counts in told["calls"].items()
+    ]
+    run, submit = (max(row["allocations_of_core_per_call"] for row in rows if row["call"].startswith(kind)) for kind in ("run", "submit"))
+    name = "heap allocations of our own code per steady-state"
+    return rows, [
+        claim(f"{name} LnxRun", run, "allocations", 0, at_least=False),
+        claim(f"{name} LnxSubmit + LnxWait", submit, "allocations", 0, at_least=False),
+    ]
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -62,12 +90,13 @@ def main() -> None:
         with lnx.Session(place / "d.lnx", device="cpu", cpu_threads=1, trusted_keys=[public], events=False) as session:
             timings = [session.run(image).timings for _ in range(RUNS)][20:]
             objects = len(session.run(image).objects)
+        allocation_rows, allocation_claims = allocations(place / "d.lnx", public, image)
     total, infer = ([t[key] for t in timings] for key in ("total", "infer"))
     added = [a - b for a, b in zip(total, infer, strict=True)]
     rows = [{"stage": stage, **figures([t[stage] for t in timings])} for stage in ("pre", "infer", "post", "total")]
     rows += [{"stage": "total - infer", **figures(added)}, {"objects": objects}]
     claims = [claim("LnxRun minus the bare call, 2 MP detection, median", figures(added)["median_ms"], "ms", 0.5, at_least=False)]
-    report(rows, claims)
+    report(rows + allocation_rows, claims + allocation_claims)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,18 @@ def threshold_segmenter(path: Path, side: int = 64) -> Path:
     return _save(path, nodes, weights, [x], [y])
 
 
+def segmenter(path: Path, side: int = 64) -> Path:
+    """Three logits per pixel: something in between, dark, bright."""
+    weights = [
+        numpy_helper.from_array(np.array([0, -9, 9], np.float32).reshape(3, 1, 1, 1).repeat(3, 1), "w"),
+        numpy_helper.from_array(np.array([0, 6, -18], np.float32), "b"),
+    ]
+    nodes = [helper.make_node("Conv", ["x", "w", "b"], ["y"])]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, side, side])
+    return _save(path, nodes, weights, [x], [y])
+
+
 def fixed_detector(path: Path, rows: list[list[float]], side: int = 64) -> Path:
     """Answers the same YOLOX rows for every image, plus zero times the image."""
     table = np.array(rows, np.float32)[None]
@@ -84,6 +96,31 @@ def fixed_detector(path: Path, rows: list[list[float]], side: int = 64) -> Path:
     ]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, list(table.shape))
+    return _save(path, nodes, weights, [x], [y])
+
+
+def dynamic_detector(path: Path, rows: list[list[float]], side: int = 64) -> Path:
+    """Answers those of the YOLOX rows whose objectness is positive: how many is open until the graph has run."""
+    table = np.array(rows, np.float32)
+    weights = [
+        numpy_helper.from_array(table, "rows"),
+        numpy_helper.from_array(np.float32(0), "zero"),
+        numpy_helper.from_array(np.array([4], np.int64), "column"),
+        numpy_helper.from_array(np.array([0], np.int64), "axis"),
+        numpy_helper.from_array(np.array([-1], np.int64), "flat"),
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
+        helper.make_node("Mul", ["m", "zero"], ["z"]),
+        helper.make_node("Add", ["rows", "z"], ["all"]),
+        helper.make_node("Gather", ["all", "column"], ["objectness"], axis=1),
+        helper.make_node("Reshape", ["objectness", "flat"], ["o"]),
+        helper.make_node("Greater", ["o", "zero"], ["wanted"]),
+        helper.make_node("Compress", ["all", "wanted"], ["some"], axis=0),
+        helper.make_node("Unsqueeze", ["some", "axis"], ["y"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, "anchors", table.shape[1]])
     return _save(path, nodes, weights, [x], [y])
 
 

@@ -47,15 +47,15 @@ template <typename Struct>
 void ReadStruct(const Struct* in, uint32_t first_version_bytes, const char* name, Struct* out) {
   if (in == nullptr) return;
   const uint32_t size = in->struct_size;
-  const std::string expected =
-      std::to_string(first_version_bytes) + " .. " + std::to_string(sizeof(Struct)) + " (use the ...Init function)";
-  if (size < first_version_bytes || size > 65536) {
-    Fail(LNX_E_STRUCT_SIZE, {"struct_size = " + std::to_string(size), expected, name});
-  }
+  const auto refuse = [&](const std::string& found) {  // texts are made only when there is something to tell
+    Fail(LNX_E_STRUCT_SIZE,
+         {found, std::to_string(first_version_bytes) + " .. " + std::to_string(sizeof(Struct)) + " (use the ...Init function)",
+          name});
+  };
+  if (size < first_version_bytes || size > 65536) refuse("struct_size = " + std::to_string(size));
   const auto* bytes = reinterpret_cast<const uint8_t*>(in);
   for (uint32_t i = sizeof(Struct); i < size; ++i) {
-    if (bytes[i] != 0)
-      Fail(LNX_E_STRUCT_SIZE, {"a field at byte " + std::to_string(i) + " that this version does not know", expected, name});
+    if (bytes[i] != 0) refuse("a field at byte " + std::to_string(i) + " that this version does not know");
   }
   std::memcpy(out, in, size < sizeof(Struct) ? size : sizeof(Struct));
   out->struct_size = sizeof(Struct);

@@ -1,4 +1,4 @@
-// Counts runs and writes one lnx.run.summary per minute, and one at the end.
+// Counts runs; the log's thread makes one lnx.run.summary of them per minute, and the end of the session the last.
 #include <algorithm>
 #include <cstdio>
 #include <mutex>
@@ -9,7 +9,6 @@
 namespace lnx::event {
 namespace {
 
-constexpr int64_t kMinuteMicros = 60'000'000;
 constexpr int kScoreBins = 20;    // of 0..1
 constexpr int kLatencyBins = 64;  // half octaves from 64 us on
 
@@ -27,8 +26,9 @@ uint32_t BinLimit(int bin) {
 
 }  // namespace
 
-struct RunSummary::State {
+struct RunSummary::State final : Source {
   std::mutex mutex;
+  int64_t period = 0;
   std::string model, session;
   int64_t begin = NowMicros();
   uint64_t runs = 0, verdicts[4] = {}, scores[kScoreBins] = {}, latencies[kLatencyBins] = {};
@@ -45,8 +45,16 @@ struct RunSummary::State {
     return slowest;
   }
 
-  // Text only, so that the caller's lock is short; false when there is nothing to tell.
-  bool Take(std::string* json) {
+  bool Take(std::string* json) override {
+    const int64_t now = NowMicros();
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (now - begin < period) return false;
+    begin = now;
+    return TakeAll(json);
+  }
+
+  // What was counted since the last time, `mutex` held; false when there is nothing to tell.
+  bool TakeAll(std::string* json) {
     if (runs == 0) return false;
     std::string histogram;
     for (const uint64_t n : scores) histogram += (histogram.empty() ? "" : ",") + std::to_string(n);
@@ -71,42 +79,31 @@ struct RunSummary::State {
   }
 };
 
-RunSummary::RunSummary(std::string model_json, std::string session) : state_(std::make_unique<State>()) {
+RunSummary::RunSummary(std::string model_json, std::string session, int64_t period_us) : state_(std::make_unique<State>()) {
   state_->model = std::move(model_json);
   state_->session = std::move(session);
+  state_->period = period_us;
+  Log::Get().Watch("lnx.run.summary", state_.get());
 }
 
 RunSummary::~RunSummary() {
+  Log::Get().Forget(state_.get());
   std::string json;
-  if (state_->Take(&json)) Log::Get().Write("lnx.run.summary", json);
+  if (state_->TakeAll(&json)) Log::Get().Write("lnx.run.summary", json);
 }
 
 void RunSummary::Add(int32_t verdict, float score, uint32_t total_us, float brightness, float contrast,
                      float sharpness) noexcept {
   State& s = *state_;
-  std::string json;
-  bool due = false;
-  {
-    const std::lock_guard<std::mutex> lock(s.mutex);
-    ++s.runs;
-    ++s.verdicts[std::clamp(verdict, 0, 3)];
-    ++s.scores[std::clamp(static_cast<int>(score * kScoreBins), 0, kScoreBins - 1)];
-    ++s.latencies[LatencyBin(total_us)];
-    s.slowest = std::max(s.slowest, total_us);
-    s.brightness += brightness;
-    s.contrast += contrast;
-    s.sharpness += sharpness;
-    const int64_t now = NowMicros();
-    if (now - s.begin >= kMinuteMicros) {
-      s.begin = now;
-      try {
-        due = s.Take(&json);
-      } catch (...) {
-        due = false;
-      }
-    }
-  }
-  if (due) Log::Get().Write("lnx.run.summary", json);
+  const std::lock_guard<std::mutex> lock(s.mutex);
+  ++s.runs;
+  ++s.verdicts[std::clamp(verdict, 0, 3)];
+  ++s.scores[std::clamp(static_cast<int>(score * kScoreBins), 0, kScoreBins - 1)];
+  ++s.latencies[LatencyBin(total_us)];
+  s.slowest = std::max(s.slowest, total_us);
+  s.brightness += brightness;
+  s.contrast += contrast;
+  s.sharpness += sharpness;
 }
 
 }  // namespace lnx::event

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -91,7 +90,8 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
 std::string DescribeJson(const Core& core);
 bool RunSelfTest(Core& core, LnxSelfTestReport* report);
 
-// Runs submitted work on as many threads as there are slots; results are collected in the order of submission.
+// Runs submitted work on as many threads as there are slots; results are collected in the order of submission. Items are made
+// once and used again, so that submitting and collecting take no memory in the steady state.
 class Queue {
  public:
   Queue(Core& core, uint32_t depth);
@@ -103,13 +103,17 @@ class Queue {
  private:
   struct Item;
   void Work();
+  Item* NextToRun() const;
+  size_t Find(LnxTicket ticket) const;  // items_.size() when it is not there
   bool Ready(size_t index) const;
 
   Core& core_;
   const uint32_t depth_;
   std::mutex mutex_;
   std::condition_variable work_, done_;
-  std::deque<std::unique_ptr<Item>> items_;  // not collected yet, oldest first
+  std::vector<std::unique_ptr<Item>> made_;  // depth_ of them
+  std::vector<Item*> free_;
+  std::vector<Item*> items_;  // not collected yet, oldest first
   std::vector<std::thread> threads_;
   LnxTicket next_ = 1;
   bool stopping_ = false;
