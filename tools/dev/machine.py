@@ -37,7 +37,21 @@ TEST_PACKAGES = (
 PEER_PACKAGES: dict[str, tuple[str, ...]] = {
     "collector": (),
     "agent": (),
-    "licensing": (),
+    "licensing": (
+        "pcscd",
+        "vsmartcard-vpcd",
+        "libccid",
+        "libpcsclite-dev",
+        "opensc",
+        "yubico-piv-tool",
+        "yubikey-manager",
+        "umockdev",
+        "gir1.2-umockdev-1.0",
+        "python3-gi",
+        "python3-cryptography",
+        "libusb-1.0-0",
+        "strace",
+    ),
     "windows": (),
 }
 
