@@ -126,7 +126,8 @@ class Result {
   py::list Objects(uint32_t i) const {
     py::list list;
     for (const LnxObject& o : View<LnxObject>(LnxResultObjects, i)) {
-      list.append(py::make_tuple(o.class_id, o.name, o.score, py::make_tuple(o.box.x1, o.box.y1, o.box.x2, o.box.y2), o.area_px));
+      list.append(py::make_tuple(o.class_id, o.name, o.score, py::make_tuple(o.box.x1, o.box.y1, o.box.x2, o.box.y2), o.area_px,
+                                 o.first_class_id, o.first_score));
     }
     return list;
   }

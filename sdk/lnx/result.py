@@ -35,13 +35,18 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class DetectedObject:
-    """A detected box ``(x1, y1, x2, y2)`` in full-image pixels, half-open."""
+    """A detected box ``(x1, y1, x2, y2)`` in full-image pixels, half-open.
+
+    ``first_class_id`` and ``first_score`` are what the detector gave, where a later stage of the model changed class or score.
+    """
 
     class_id: int
     name: str
     score: float
     box: tuple[float, float, float, float]
     area_px: float
+    first_class_id: int
+    first_score: float
 
 
 @dataclass(frozen=True)

@@ -294,7 +294,9 @@ typedef struct LnxObject { /* a detected box, best first */
   int32_t region_index; /* its region (instance mask), -1 = none */
   uint32_t reserved0;
   const char* name;
-  uint32_t reserved[4];
+  int32_t first_class_id; /* class and score that the detector gave, where a later stage of the model changed them; */
+  float first_score;      /* else the same as class_id and score */
+  uint32_t reserved[2];
 } LnxObject;
 
 typedef struct LnxRegion { /* a connected area of a mask or map, largest first */

@@ -24,6 +24,21 @@ void RequireRank(const runtime::IoInfo& output, size_t rank, const char* shape) 
   }
 }
 
+void Activate(manifest::ClassificationDecode::Activation activation, std::vector<float>* scores) {
+  using Activation = manifest::ClassificationDecode::Activation;
+  if (activation == Activation::kSigmoid) {
+    for (float& s : *scores) s = 1.0f / (1.0f + std::exp(-s));
+  } else if (activation == Activation::kSoftmax) {
+    const float top = *std::max_element(scores->begin(), scores->end());
+    double sum = 0;
+    for (float& s : *scores) {
+      s = std::exp(s - top);
+      sum += s;
+    }
+    for (float& s : *scores) s = static_cast<float>(s / sum);
+  }
+}
+
 namespace {
 
 class Classification final : public Decoder {
@@ -41,7 +56,7 @@ class Classification final : public Decoder {
     const float* values = output.F32() + static_cast<size_t>(job.batch_index) * classes;
     CheckFinite(values, classes, "classification");
     w.scores.assign(values, values + classes);
-    Activate(&w.scores);
+    Activate(options_.activation, &w.scores);
     w.order.resize(classes);
     for (size_t i = 0; i < classes; ++i) w.order[i] = static_cast<int32_t>(i);
     // Stable for equal scores: the lower class first.
@@ -56,21 +71,6 @@ class Classification final : public Decoder {
   }
 
  private:
-  void Activate(std::vector<float>* scores) const {
-    using Activation = manifest::ClassificationDecode::Activation;
-    if (options_.activation == Activation::kSigmoid) {
-      for (float& s : *scores) s = 1.0f / (1.0f + std::exp(-s));
-    } else if (options_.activation == Activation::kSoftmax) {
-      const float top = *std::max_element(scores->begin(), scores->end());
-      double sum = 0;
-      for (float& s : *scores) {
-        s = std::exp(s - top);
-        sum += s;
-      }
-      for (float& s : *scores) s = static_cast<float>(s / sum);
-    }
-  }
-
   ManifestPtr manifest_;
   manifest::ClassificationDecode options_;
 };

@@ -40,4 +40,7 @@ class Decoder {
 std::unique_ptr<Decoder> MakeDecoder(std::shared_ptr<const manifest::Manifest> manifest,
                                      const std::vector<runtime::IoInfo>& outputs);
 
+// Logits to probabilities, in place.
+void Activate(manifest::ClassificationDecode::Activation activation, std::vector<float>* scores);
+
 }  // namespace lnx::decode

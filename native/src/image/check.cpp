@@ -19,6 +19,14 @@ bool Readable(LnxPixelFormat format) {
 
 }  // namespace
 
+View PartOf(const View& view, const LnxRect& rect) {
+  View part = view;
+  part.data = view.Row(rect.y) + static_cast<int64_t>(rect.x) * BytesPerPixel(view.format);
+  part.width = rect.width;
+  part.height = rect.height;
+  return part;
+}
+
 View CheckImage(const LnxImage& image, LnxRect* roi) {
   if (!Readable(image.pixel_format)) {
     Fail(LNX_E_IMAGE_FORMAT, {std::string(FormatName(image.pixel_format)) + " (" + std::to_string(image.pixel_format) + ")",
@@ -55,13 +63,12 @@ View CheckImage(const LnxImage& image, LnxRect* roi) {
   *roi = part;
   View view;
   view.stride = image.stride_bytes;
-  view.data = static_cast<const uint8_t*>(image.data) + part.y * view.stride +
-              static_cast<int64_t>(part.x) * BytesPerPixel(image.pixel_format);
-  view.width = part.width;
-  view.height = part.height;
+  view.data = static_cast<const uint8_t*>(image.data);
+  view.width = image.width;
+  view.height = image.height;
   view.format = image.pixel_format;
   view.valid_bits = bits;
-  return view;
+  return PartOf(view, part);
 }
 
 }  // namespace lnx::image

@@ -31,6 +31,9 @@ struct View {
 // `roi` receives the part in full-image pixels.
 View CheckImage(const LnxImage& image, LnxRect* roi);
 
+// A part of a view; rect is in pixels of the view and lies inside it.
+View PartOf(const View& view, const LnxRect& rect);
+
 // Where a pixel of the model input lies in the full image: x_full = (x - offset_x) * scale_x + origin_x, same for y.
 // Offsets are letterbox margins, origins the ROI (and crop) corner. Continuous coordinates, pixel centres at .5.
 struct Geometry {

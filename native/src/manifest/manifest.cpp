@@ -7,8 +7,10 @@
 namespace lnx::manifest {
 namespace {
 
-constexpr std::initializer_list<std::pair<const char*, LnxTask>> kTasks = {
-    {"classification", LNX_TASK_CLASSIFICATION}, {"detection", LNX_TASK_DETECTION}, {"segmentation", LNX_TASK_SEGMENTATION}};
+constexpr std::initializer_list<std::pair<const char*, LnxTask>> kTasks = {{"classification", LNX_TASK_CLASSIFICATION},
+                                                                           {"detection", LNX_TASK_DETECTION},
+                                                                           {"segmentation", LNX_TASK_SEGMENTATION},
+                                                                           {"ocr", LNX_TASK_OCR}};
 constexpr std::initializer_list<std::pair<const char*, DType>> kDTypes = {
     {"f32", DType::kF32}, {"f16", DType::kF16}, {"u8", DType::kU8},    {"i32", DType::kI32},
     {"i64", DType::kI64}, {"u16", DType::kU16}, {"bool", DType::kBool}};
@@ -66,7 +68,8 @@ TensorSpec ParseTensor(const json& value, const std::string& path, bool input) {
   return spec;
 }
 
-Graph ParseGraph(const json& value, const std::string& path) {
+// `pre`: of a graph that is not the first.
+Graph ParseGraph(const json& value, const std::string& path, std::vector<PreOp>* pre) {
   ObjectReader r(value, path);
   Graph graph;
   graph.id = r.Text("id");
@@ -85,6 +88,7 @@ Graph ParseGraph(const json& value, const std::string& path) {
   graph.batch = r.Has("batch") ? r.Integers("batch", 1, 64) : std::vector<int64_t>{1};
   r.Find("batch");
   if (graph.batch.empty()) graph.batch = {1};
+  if (pre != nullptr) *pre = ParsePre(r.Array("pre", 64), path + ".pre");
   r.Done();
   return graph;
 }
@@ -169,17 +173,20 @@ Manifest ParseDocument(const json& document) {
   m.uid = model.Text("uid", "");
   model.Done();
   m.min_core = r.Text("min_core", "");
+  CheckCore(m.min_core);
   m.task = r.Word<LnxTask>("task", kTasks, nullptr, true);
   const json& graphs = r.Array("graphs", 8);
-  for (size_t i = 0; i < graphs.size(); ++i) m.graphs.push_back(ParseGraph(graphs[i], "graphs[" + std::to_string(i) + "]"));
-  if (m.graphs.size() != 1) r.Refuse("graphs", std::to_string(m.graphs.size()) + " graphs", "one graph");
+  m.graph_pre.resize(graphs.size());
+  for (size_t i = 0; i < graphs.size(); ++i)
+    m.graphs.push_back(ParseGraph(graphs[i], "graphs[" + std::to_string(i) + "]", i == 0 ? nullptr : &m.graph_pre[i]));
+  if (m.graphs.empty()) r.Refuse("graphs", "an empty list", "at least one graph");
   if (const json* input = r.Find("input")) m.input = ParseInput(*input);
-  const json& pre = r.Array("pre", 64);
-  for (size_t i = 0; i < pre.size(); ++i) m.pre.push_back(ParsePreOp(pre[i], "pre[" + std::to_string(i) + "]"));
-  CheckPreOrder(m.pre);
+  m.pre = m.graph_pre[0] = ParsePre(r.Array("pre", 64), "pre");
   m.decode = ParseDecode(r.Get("decode"), m.task);
   if (const json* nms = r.Find("nms")) m.nms = ParseNms(*nms);
   m.labels = ParseLabels(r.Array("labels", 65536));
+  if (const json* stages = r.FindArray("stages", 8)) m.stages = ParseStages(*stages, m);
+  CheckGraphs(m);
   if (const json* thresholds = r.Find("thresholds")) m.thresholds = ParseThresholds(*thresholds);
   if (const json* verdict = r.Find("verdict")) m.verdict = ParseVerdict(*verdict, m.labels);
   if (const json* golden = r.FindArray("golden", 64)) m.golden = ParseGoldens(*golden);
@@ -211,6 +218,13 @@ Manifest Parse(Bytes text, const std::string& where) {
 const Label* Manifest::FindLabel(int32_t id) const {
   for (const Label& label : labels) {
     if (label.id == id) return &label;
+  }
+  return nullptr;
+}
+
+const Graph* Manifest::FindGraph(const std::string& id) const {
+  for (const Graph& graph : graphs) {
+    if (graph.id == id) return &graph;
   }
   return nullptr;
 }

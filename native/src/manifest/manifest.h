@@ -11,6 +11,7 @@
 
 #include "base/span.h"
 #include "lnx/lnx.h"
+#include "manifest/ocr.h"
 
 namespace lnx::manifest {
 
@@ -120,7 +121,7 @@ struct SegmentationDecode {  // {"kind":"segmentation",...}; output [N,C,H,W] or
   bool fill_holes = false;
   uint32_t connectivity = 8;
 };
-using Decode = std::variant<ClassificationDecode, YoloxDecode, SegmentationDecode>;
+using Decode = std::variant<ClassificationDecode, YoloxDecode, SegmentationDecode, OcrDecode>;
 
 struct Nms {  // {"kind":"class_aware","iou":0.65,"pre_top_k":1000,"max":300}
   bool class_aware = true;
@@ -161,6 +162,18 @@ struct Verdict {
   LnxVerdict otherwise = LNX_VERDICT_UNDEFINED;
 };
 
+// A second graph that looks at each object of the first one.
+// {"kind":"classify","graph":"grade","on":[0],"margin":0.1,"activation":"softmax","label_ids":[10,11],"score":"replace"}
+struct ClassifyStage {
+  std::string graph;        // id of its graph
+  std::vector<int32_t> on;  // label ids of the objects that it looks at; empty = all
+  double margin = 0;        // share of the box's width and height that is added on every side
+  ClassificationDecode::Activation activation = ClassificationDecode::Activation::kSoftmax;
+  std::vector<int32_t> label_ids;  // the label that each class of its graph stands for
+  // The object takes the label of the best class, and its score ("replace") or that times its own ("product").
+  enum class Score { kReplace, kProduct } score = Score::kReplace;
+};
+
 struct Golden {
   std::string image;   // entry: PNG for people
   std::string pixels;  // entry: the same pixels raw, rows without padding
@@ -187,8 +200,10 @@ struct Manifest {
   LnxTask task = LNX_TASK_UNKNOWN;
   std::vector<Graph> graphs;
   Input input;
-  std::vector<PreOp> pre;
+  std::vector<PreOp> pre;                     // of the first graph
+  std::vector<std::vector<PreOp>> graph_pre;  // of each graph; the others carry theirs as "pre"
   Decode decode;
+  std::vector<ClassifyStage> stages;  // after `decode`, in order
   Nms nms;
   std::vector<Label> labels;
   Thresholds thresholds;
@@ -198,6 +213,7 @@ struct Manifest {
   Limits limits;
 
   const Label* FindLabel(int32_t id) const;
+  const Graph* FindGraph(const std::string& id) const;
 };
 
 // Throws LNX_E_MANIFEST_JSON / _FIELD / _VERSION, LNX_E_UNKNOWN_OP. `where` names the file in errors.

@@ -6,12 +6,15 @@
 
 namespace lnx::manifest {
 
-PreOp ParsePreOp(const json& value, const std::string& path);
-void CheckPreOrder(const std::vector<PreOp>& ops);
+std::vector<PreOp> ParsePre(const json& values, const std::string& path);
 Decode ParseDecode(const json& value, LnxTask task);
 Nms ParseNms(const json& value);
 std::vector<Label> ParseLabels(const json& values);
 Thresholds ParseThresholds(const json& value);
+OcrDecode ParseOcr(ObjectReader& r);
+std::vector<ClassifyStage> ParseStages(const json& values, const Manifest& manifest);
+void CheckGraphs(const Manifest& manifest);   // ids are unique, and every graph has something to do
+void CheckCore(const std::string& min_core);  // LNX_E_MANIFEST_VERSION when this core is older
 Verdict ParseVerdict(const json& value, const std::vector<Label>& labels);
 
 }  // namespace lnx::manifest

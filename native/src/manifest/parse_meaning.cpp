@@ -74,15 +74,18 @@ uint32_t ParseColorCode(ObjectReader& r) {
 
 Decode ParseDecode(const json& value, LnxTask task) {
   ObjectReader r(value, "decode");
-  const LnxTask kind = r.Word<LnxTask>(
-      "kind",
-      {{"classification", LNX_TASK_CLASSIFICATION}, {"yolox", LNX_TASK_DETECTION}, {"segmentation", LNX_TASK_SEGMENTATION}},
-      nullptr, true);
+  const LnxTask kind = r.Word<LnxTask>("kind",
+                                       {{"classification", LNX_TASK_CLASSIFICATION},
+                                        {"yolox", LNX_TASK_DETECTION},
+                                        {"segmentation", LNX_TASK_SEGMENTATION},
+                                        {"ocr", LNX_TASK_OCR}},
+                                       nullptr, true);
   if (kind != task) r.Refuse("kind", r.Text("kind"), std::string("a decoder for task \"") + TaskName(task) + "\"");
   Decode decode;
   if (kind == LNX_TASK_CLASSIFICATION) decode = ParseClassification(r);
   if (kind == LNX_TASK_DETECTION) decode = ParseYolox(r);
   if (kind == LNX_TASK_SEGMENTATION) decode = ParseSegmentation(r);
+  if (kind == LNX_TASK_OCR) decode = ParseOcr(r);
   r.Done();
   return decode;
 }

@@ -75,8 +75,6 @@ NormalizeOp ParseNormalize(ObjectReader& r) {
   return op;
 }
 
-}  // namespace
-
 PreOp ParsePreOp(const json& value, const std::string& path) {
   ObjectReader r(value, path);
   enum Kind { kColor, kCrop, kResize, kCast, kScale, kNormalize, kLayout };
@@ -118,7 +116,7 @@ PreOp ParsePreOp(const json& value, const std::string& path) {
   return op;
 }
 
-void CheckPreOrder(const std::vector<PreOp>& ops) {
+void CheckPreOrder(const std::vector<PreOp>& ops, const std::string& path) {
   // Pixel ops, then at most one cast, then float ops, then at most one layout.
   int stage = 0;
   for (size_t i = 0; i < ops.size(); ++i) {
@@ -130,10 +128,19 @@ void CheckPreOrder(const std::vector<PreOp>& ops) {
     const bool repeated = own == stage && (own == 1 || own == 3);
     if (own < stage || repeated) {
       Fail(LNX_E_MANIFEST_FIELD, {"an op out of order", "color, crop, resize; then cast; then scale, normalize; then layout",
-                                  "pre[" + std::to_string(i) + "]"});
+                                  path + "[" + std::to_string(i) + "]"});
     }
     stage = own;
   }
+}
+
+}  // namespace
+
+std::vector<PreOp> ParsePre(const json& values, const std::string& path) {
+  std::vector<PreOp> ops;
+  for (size_t i = 0; i < values.size(); ++i) ops.push_back(ParsePreOp(values[i], path + "[" + std::to_string(i) + "]"));
+  CheckPreOrder(ops, path);
+  return ops;
 }
 
 }  // namespace lnx::manifest

@@ -97,6 +97,12 @@ std::string ToJson(const Storage& storage, uint32_t i) {
     item["score"] = Number(o.score);
     item["box"] = Box(o.box);
     item["area_px"] = Number(o.area_px);
+    if (o.first_class_id != o.class_id || o.first_score != o.score) {
+      ordered_json before;
+      AddName(manifest, o.first_class_id, &before);
+      before["score"] = Number(o.first_score);
+      item["detector"] = before;
+    }
     objects.push_back(item);
   }
   for (const LnxRegion& r : image.regions) {

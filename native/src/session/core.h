@@ -18,6 +18,7 @@
 #include "result/result.h"
 #include "runtime/runtime.h"
 #include "session/parameters.h"
+#include "session/stages.h"
 
 namespace lnx::session {
 
@@ -28,6 +29,7 @@ struct RunSlot {
   std::vector<image::Geometry> geometry;
   std::vector<runtime::Tensor> outputs;
   decode::WorkspacePtr workspace;
+  std::vector<StageSlot> stages;
   result::RunParams params;
 };
 
@@ -69,6 +71,7 @@ struct Core {
   std::unique_ptr<runtime::Model> model;
   std::unique_ptr<image::Pipeline> pipeline;
   std::unique_ptr<decode::Decoder> decoder;
+  std::vector<std::unique_ptr<Stage>> stages;  // after the decoder
   std::shared_ptr<result::Pool> results;
   std::unique_ptr<Parameters> parameters;
   std::unique_ptr<event::RunSummary> summary;

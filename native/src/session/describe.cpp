@@ -35,6 +35,10 @@ std::string DescribeJson(const Core& core) {
   j["preprocessing"] = core.pipeline->Path();
   j["inputs"] = tensors(core.model->inputs());
   j["outputs"] = tensors(core.model->outputs());
+  ordered_json graphs = ordered_json::array();
+  graphs.push_back({{"id", m.graphs[0].id}, {"device", core.model->device_name()}});
+  for (const auto& stage : core.stages) graphs.push_back({{"id", stage->graph_id()}, {"device", stage->model().device_name()}});
+  j["graphs"] = graphs;
   j["max_batch"] = core.max_batch;
   j["accepts"] = formats;
   j["labels"] = labels;

@@ -107,12 +107,13 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
     auto* tensor = static_cast<uint8_t*>(bound.Input(0));
     Look look[64];
     uint32_t pre[64] = {};
+    image::View views[64];
+    LnxRect rois[64];
     for (uint32_t i = 0; i < count; ++i) {
       const int64_t at = NowMicros();
-      LnxRect roi;
-      const image::View view = image::CheckImage(images[first + i], &roi);
+      const image::View view = views[i] = image::CheckImage(images[first + i], &rois[i]);
       CheckAccepted(*core.manifest, view);
-      core.pipeline->Run(view, roi, images[first + i].width, images[first + i].height, tensor + i * tensor_bytes,
+      core.pipeline->Run(view, rois[i], images[first + i].width, images[first + i].height, tensor + i * tensor_bytes,
                          &slot.scratch[i], &slot.geometry[i]);
       look[i] = LookAt(view);
       pre[i] = static_cast<uint32_t>(NowMicros() - at);
@@ -132,15 +133,22 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
       job.geometry = &slot.geometry[i];
       job.params = &slot.params;
       core.decoder->Decode(job, *slot.workspace, filling->arena, &result);
+      LnxTimings& t = result.summary.timings;
+      t = model_timings;
+      const int64_t decoded = NowMicros();
+      for (LnxObject& object : result.objects) {
+        object.first_class_id = object.class_id;
+        object.first_score = object.score;
+      }
+      for (size_t s = 0; s < core.stages.size(); ++s) core.stages[s]->Run(views[i], rois[i], &slot.stages[s], &result, &t);
+      const int64_t staged = NowMicros();
       result::DecideVerdict(*core.manifest, slot.params, filling->arena, &result);
       result.classes.Truncate(slot.params.top_k);
       result.summary.sequence = core.sequence.fetch_add(1) + 1;
-      LnxTimings& t = result.summary.timings;
-      t = model_timings;
       t.queue = static_cast<uint32_t>(begin - queued_at);
-      t.pre = pre[i];
+      t.pre += pre[i];
       const int64_t now = NowMicros();
-      t.post = static_cast<uint32_t>(now - at);
+      t.post += static_cast<uint32_t>(now - staged + decoded - at);
       t.total = static_cast<uint32_t>(now - queued_at);
       if (core.summary) {
         core.summary->Add(result.summary.verdict, result.summary.score_norm, t.total, look[i].brightness, look[i].contrast,

@@ -68,6 +68,27 @@ void CompareBox(const json& expected, const LnxRectF& box, double side, Comparis
     c->Add(expected["box"][i].is_number() ? (expected["box"][i].get<double>() - own[i]) / side : kDifferent);
 }
 
+// Each expected object against the nearest one of its class that no other has taken: equal scores may stand in any order.
+void CompareObjects(const json& expected, const result::ImageResult& image, double side, Comparison* c) {
+  if (expected.size() != image.objects.size()) c->Add(kDifferent);
+  std::vector<bool> taken(image.objects.size(), false);
+  for (const json& item : expected) {
+    double nearest = kDifferent;
+    size_t at = taken.size();
+    for (size_t i = 0; i < taken.size(); ++i) {
+      if (taken[i] || NumberAt(item, "class_id") != image.objects[i].class_id) continue;
+      Comparison own;
+      own.Add(NumberAt(item, "score") - image.objects[i].score);
+      CompareBox(item, image.objects[i].box, side, &own);
+      if (own.largest() > nearest || (at < taken.size() && own.largest() == nearest)) continue;
+      nearest = own.largest();
+      at = i;
+    }
+    if (at < taken.size()) taken[at] = true;
+    c->Add(nearest);
+  }
+}
+
 // Scores as they are, boxes relative to the image, areas relative to themselves; another number or kind of items is a difference.
 double CompareResult(const json& expected, const result::ImageResult& image) {
   Comparison c;
@@ -85,13 +106,7 @@ double CompareResult(const json& expected, const result::ImageResult& image) {
     }
     if (!found && expected.contains("all_classes")) c.Add(kDifferent);
   }
-  const json& objects = list("objects");
-  if (objects.size() != image.objects.size()) c.Add(kDifferent);
-  for (size_t i = 0; i < std::min<size_t>(objects.size(), image.objects.size()); ++i) {
-    if (NumberAt(objects[i], "class_id") != image.objects[i].class_id) c.Add(kDifferent);
-    c.Add(NumberAt(objects[i], "score") - image.objects[i].score);
-    CompareBox(objects[i], image.objects[i].box, side, &c);
-  }
+  CompareObjects(list("objects"), image, side, &c);
   const json& regions = list("regions");
   if (regions.size() != image.regions.size()) c.Add(kDifferent);
   for (size_t i = 0; i < std::min<size_t>(regions.size(), image.regions.size()); ++i) {

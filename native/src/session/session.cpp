@@ -9,6 +9,7 @@
 #include "base/platform.h"
 #include "base/status.h"
 #include "session/core.h"
+#include "session/graphs.h"
 
 namespace lnx::session {
 namespace {
@@ -45,24 +46,6 @@ class Reporter {
   void* user_;
 };
 
-void CheckTensors(const std::vector<manifest::TensorSpec>& expected, const std::vector<runtime::IoInfo>& found,
-                  const char* kind) {
-  if (expected.size() != found.size()) {
-    Fail(LNX_E_GRAPH_MISMATCH, {std::to_string(found.size()) + " " + kind, std::to_string(expected.size()), "the graph"});
-  }
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const manifest::TensorSpec& e = expected[i];
-    const runtime::IoInfo& f = found[i];
-    bool same = e.name == f.name && e.dtype == f.dtype && e.shape.size() == f.shape.size();
-    for (size_t d = 0; same && d < e.shape.size(); ++d) same = e.shape[d] < 0 || f.shape[d] < 0 || e.shape[d] == f.shape[d];
-    if (!same) {
-      Fail(LNX_E_GRAPH_MISMATCH, {"\"" + f.name + "\" " + manifest::DTypeName(f.dtype) + " " + Shape(f.shape),
-                                  "\"" + e.name + "\" " + manifest::DTypeName(e.dtype) + " " + Shape(e.shape),
-                                  std::string(kind) + " " + std::to_string(i) + " of the graph"});
-    }
-  }
-}
-
 // Runs a grey picture through the whole way, so that the first real run is as fast as the hundredth.
 void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
   const manifest::Manifest& m = *core.manifest;
@@ -90,6 +73,7 @@ void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
   double done = 0;
   const double total = static_cast<double>(all.size() * batches.size() * runs);
   for (const auto& slot : all) {
+    for (size_t i = 0; i < core.stages.size(); ++i) core.stages[i]->WarmUp(&(*slot)->stages[i], runs);
     for (const int64_t batch : batches) {
       if (batch > core.max_batch) continue;
       for (uint32_t i = 0; i < runs; ++i) {
@@ -148,30 +132,24 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   request.device = options.device;
   request.allow_cpu_fallback = options.allow_cpu_fallback != 0;
   request.cpu_threads = options.cpu_threads;
-  core.model = runtime::Model::Create(runtime, core.container->Read(graph.file),
-                                      graph.weights.empty() ? Bytes{} : core.container->Read(graph.weights),
-                                      graph.weights_location, request);
-  core.container->Drop(graph.file);  // the runtime has its own form of them now
-  if (!graph.weights.empty()) core.container->Drop(graph.weights);
-  CheckTensors(graph.inputs, core.model->inputs(), "inputs");
-  CheckTensors(graph.outputs, core.model->outputs(), "outputs");
+  core.model = LoadGraph(*core.container, graph, runtime, request);
   if (core.model->inputs().size() != 1) {
     Fail(LNX_E_GRAPH_MISMATCH, {std::to_string(core.model->inputs().size()) + " inputs", "one input", "the graph"});
   }
   report("load", 1);
 
-  core.input_shape = core.model->inputs()[0].shape;
-  for (size_t d = 1; d < core.input_shape.size(); ++d) {
-    if (core.input_shape[d] < 0) core.input_shape[d] = graph.inputs[0].shape[d];
-  }
-  manifest::TensorSpec input = graph.inputs[0];
-  input.shape = core.input_shape;
+  const manifest::TensorSpec input = RealInput(graph, *core.model);
+  core.input_shape = input.shape;
   core.pipeline = std::make_unique<image::Pipeline>(image::Pipeline::Compile(m, input));
   for (size_t d = 1; d < core.input_shape.size(); ++d) {
     if (core.input_shape[d] > 0) continue;
     Fail(LNX_E_GRAPH_MISMATCH, {Shape(core.input_shape), "a shape that is fixed but for the batch", "graphs[0].inputs[0].shape"});
   }
   core.decoder = decode::MakeDecoder(core.manifest, core.model->outputs());
+  for (size_t i = 0; i < m.stages.size(); ++i) {
+    core.stages.push_back(
+        std::make_unique<Stage>(core.manifest, i, LoadGraph(*core.container, *m.FindGraph(m.stages[i].graph), runtime, request)));
+  }
   core.fixed_batch = core.input_shape[0] > 0 ? core.input_shape[0] : 0;
   core.max_batch = options.max_batch != 0 ? options.max_batch
                                           : static_cast<uint32_t>(*std::max_element(graph.batch.begin(), graph.batch.end()));
@@ -180,6 +158,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   for (uint32_t i = 0; i < options.run_slots; ++i) {
     auto slot = std::make_unique<RunSlot>();
     slot->workspace = core.decoder->MakeWorkspace();
+    slot->stages.resize(core.stages.size());
     core.slots.Add(std::move(slot));
   }
   state->queue = std::make_unique<Queue>(core, options.queue_depth);

@@ -35,6 +35,20 @@ def _options(settings: list[str], size: str | None) -> dict[str, Any]:
     return options
 
 
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _files(settings: list[str]) -> dict[str, Path]:
+    files = {}
+    for setting in settings:
+        name, separator, path = setting.partition("=")
+        if not separator:
+            raise LnxError(103, found=f'"{setting}"', expected="ID=FILE", where="--graph")
+        files[name] = Path(path)
+    return files
+
+
 def pack_command(
     model: Annotated[Path, typer.Argument(help=say("arg.onnx"))],
     output: Annotated[Path, typer.Argument(help=say("arg.output"))],
@@ -44,6 +58,12 @@ def pack_command(
     labels: Annotated[str, typer.Option("--labels", help=say("opt.labels"))] = "",
     size: Annotated[str | None, typer.Option("--size", help=say("opt.size"))] = None,
     images: Annotated[list[Path] | None, typer.Option("--images", help=say("opt.images"))] = None,
+    classify: Annotated[Path | None, typer.Option("--classify", help=say("opt.classify"))] = None,
+    classify_labels: Annotated[str, typer.Option("--classify-labels", help=say("opt.classify-labels"))] = "",
+    classify_on: Annotated[str, typer.Option("--classify-on", help=say("opt.classify-on"))] = "",
+    classify_settings: Annotated[list[str] | None, typer.Option("--classify-set", help=say("opt.classify-set"))] = None,
+    margin: Annotated[float, typer.Option("--classify-margin", help=say("opt.classify-margin"))] = 0.0,
+    graphs: Annotated[list[str] | None, typer.Option("--graph", help=say("opt.graph"))] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help=say("opt.set"))] = None,
     family: Annotated[Path | None, typer.Option("--family", help=say("opt.family"))] = None,
     open_to_all: Annotated[bool, typer.Option("--open", help=say("opt.open"))] = False,
@@ -55,7 +75,7 @@ def pack_command(
     as_json: Annotated[bool, typer.Option("--json", help=say("opt.json"))] = False,
 ) -> None:
     with reported(as_json):
-        from lnx.pack import pack
+        from lnx.pack import Classifier, pack
 
         recipients: list[Recipient] = [FamilyRecipient(*entry) for entry in load_family_keys(family)] if family else []
         if open_to_all or not recipients:
@@ -69,9 +89,15 @@ def pack_command(
                 recipients=recipients,
                 preset=preset,
                 manifest=manifest,
-                labels=[label.strip() for label in labels.split(",") if label.strip()],
+                labels=_names(labels),
                 images=list(images or []),
                 options=_options(settings or [], size),
+                classifier=Classifier(
+                    classify, _names(classify_labels), _options(classify_settings or [], None), _names(classify_on) or None, margin
+                )
+                if classify
+                else None,
+                graphs=_files(graphs or []),
                 name=name,
                 version=version,
                 allow_agpl=allow_agpl,

@@ -26,10 +26,12 @@ from lnx.manifest.models import (
     Window,
     YoloxDecode,
 )
+from lnx.manifest.stages import ClassifyStage, OcrAngle, OcrBounds, OcrDecode, OcrDetector, OcrPadding, OcrReader
 
 __all__ = [
     "Cast",
     "ClassificationDecode",
+    "ClassifyStage",
     "Color",
     "Crop",
     "Golden",
@@ -42,6 +44,12 @@ __all__ = [
     "ModelInfo",
     "Nms",
     "Normalize",
+    "OcrAngle",
+    "OcrBounds",
+    "OcrDecode",
+    "OcrDetector",
+    "OcrPadding",
+    "OcrReader",
     "Resize",
     "Rule",
     "Scale",

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from lnx.manifest.part import Fraction, Part, Side
+from lnx.manifest.stages import ClassifyStage, OcrDecode
 
 DType = Literal["f32", "f16", "u8", "i32", "i64", "u16", "bool"]
 PixelFormat = Literal["GRAY8", "GRAY16", "BGR8", "RGB8", "BGRA8", "RGBA8"]
 VerdictName = Literal["OK", "NG", "REVIEW", "UNDEFINED"]
-Side = Annotated[int, Field(ge=1, le=30000)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Part(BaseModel):
-    """A part of the manifest: unknown fields are refused, so that a misspelt one is not a silent default."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
 class ModelInfo(Part):
@@ -50,6 +45,7 @@ class Graph(Part):
     inputs: list[TensorSpec] = Field(min_length=1)
     outputs: list[TensorSpec] = Field(min_length=1)
     batch: list[Annotated[int, Field(ge=1, le=64)]] = Field(default=[1], description="batch sizes to warm up / 예열할 배치 크기")
+    pre: list[PreOp] | None = Field(None, description="of every graph but the first / 첫 그래프를 제외한 그래프의 전처리")
 
 
 class Window(Part):
@@ -167,7 +163,7 @@ class YoloxDecode(Part):
     """[N, anchors, 5 + C]: cx, cy, w, h, objectness, classes."""
 
     kind: Literal["yolox"] = "yolox"
-    strides: list[int] = [8, 16, 32]
+    strides: list[int] = Field(default=[8, 16, 32])
     decoded_in_graph: bool = True
     activation_in_graph: bool = True
     score_floor: Fraction = 0.01
@@ -186,7 +182,7 @@ class SegmentationDecode(Part):
     connectivity: Literal[4, 8] = 8
 
 
-Decode = Annotated[ClassificationDecode | YoloxDecode | SegmentationDecode, Field(discriminator="kind")]
+Decode = Annotated[ClassificationDecode | YoloxDecode | SegmentationDecode | OcrDecode, Field(discriminator="kind")]
 
 
 class Nms(Part):
@@ -229,7 +225,7 @@ class Rule(Part):
 class VerdictRules(Part):
     """From what was found to OK, NG or REVIEW."""
 
-    rules: list[Rule] = []
+    rules: list[Rule] = Field(default=[])
     otherwise: VerdictName = "UNDEFINED"
 
 
@@ -269,22 +265,23 @@ class Manifest(Part):
     schema_: str = Field("1.0", alias="schema", pattern=r"^1\.\d+$")
     model: ModelInfo
     min_core: str = "1.0.0"
-    task: Literal["classification", "detection", "segmentation"]
-    graphs: list[Graph] = Field(min_length=1, max_length=1)
+    task: Literal["classification", "detection", "segmentation", "ocr"]
+    graphs: list[Graph] = Field(min_length=1, max_length=8, description="the first is run first / 첫 그래프부터 실행")
     input: Input = Input()
     pre: list[PreOp]
     decode: Decode
+    stages: list[ClassifyStage] = Field(default=[], max_length=8, description="after decode, in order / 후속 단계")
     nms: Nms = Nms()
     labels: list[Label]
     thresholds: Thresholds = Thresholds()
     verdict: VerdictRules = VerdictRules()
-    golden: list[Golden] = []
+    golden: list[Golden] = Field(default=[])
     tolerance: Tolerance = Tolerance()
     limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
-        kinds = {"classification": "classification", "detection": "yolox", "segmentation": "segmentation"}
+        kinds = {"classification": "classification", "detection": "yolox", "segmentation": "segmentation", "ocr": "ocr"}
         if self.decode.kind != kinds[self.task]:
             raise ValueError(f"decode.kind is {self.decode.kind}, but the task is {self.task}")
         ids = [label.id for label in self.labels]
@@ -294,7 +291,31 @@ class Manifest(Part):
             unknown = set(rule.labels) - set(ids)
             if unknown:
                 raise ValueError(f"a rule names label ids that do not exist: {sorted(unknown)}")
+        for stage in self.stages:
+            unknown = {*stage.on, *stage.label_ids} - set(ids)
+            if unknown:
+                raise ValueError(f"a stage names label ids that do not exist: {sorted(unknown)}")
         return self
+
+    @model_validator(mode="after")
+    def _every_graph_is_used(self) -> Manifest:
+        names = [graph.id for graph in self.graphs]
+        used = [stage.graph for stage in self.stages]
+        if isinstance(self.decode, OcrDecode):
+            used += [part.graph for part in (self.decode.angle, self.decode.reader) if part is not None]
+        if len(set(names)) != len(names):
+            raise ValueError("two graphs have the same id")
+        if set(used) != set(names[1:]):
+            raise ValueError(f"graphs after the first are {names[1:]}, but used are {used}")
+        if self.stages and self.task != "detection":
+            raise ValueError(f"stages follow the task detection, not {self.task}")
+        if any((graph.pre is None) != (i == 0) for i, graph in enumerate(self.graphs)):
+            raise ValueError("the first graph's pre is the manifest's own; every other graph carries one")
+        return self
+
+    def graph(self, name: str) -> Graph:
+        """The graph with this id."""
+        return next(graph for graph in self.graphs if graph.id == name)
 
     def to_json(self) -> str:
         """The text that goes into the container."""

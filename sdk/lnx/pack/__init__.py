@@ -3,5 +3,6 @@
 from lnx.pack.graph import GraphFile, read_graph
 from lnx.pack.packer import PackReport, pack
 from lnx.pack.presets import PRESETS, PresetOptions, describe_presets
+from lnx.pack.stages import Classifier
 
-__all__ = ["PRESETS", "GraphFile", "PackReport", "PresetOptions", "describe_presets", "pack", "read_graph"]
+__all__ = ["PRESETS", "Classifier", "GraphFile", "PackReport", "PresetOptions", "describe_presets", "pack", "read_graph"]

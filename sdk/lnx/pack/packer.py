@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from pydantic import ValidationError
 from lnx.container import OpenRecipient, PublicInfo, Recipient, write_container
 from lnx.errors import LnxError
 from lnx.images import find_images, read_image
-from lnx.manifest import Golden, Manifest, ModelInfo
+from lnx.manifest import Golden, Graph, Manifest, ModelInfo
 from lnx.pack.graph import GraphFile, read_graph
 from lnx.pack.presets import PRESETS, Draft, PresetOptions
+from lnx.pack.stages import Classifier, add_classifier
 from lnx.reference import ReferenceModel
 
 MAX_GOLDENS = 4
@@ -69,11 +70,11 @@ def load_manifest(source: Manifest | dict[str, Any] | str | Path) -> Manifest:
         raise LnxError(218, found=f"{first['input']!r}"[:120], expected=first["msg"], where=f"{place} in {where}") from None
 
 
-def _check_against_graph(manifest: Manifest, graph: GraphFile) -> None:
+def _check_against_graph(described: Graph, graph: GraphFile) -> None:
     """The tensors of the manifest are those of the graph."""
     for kind, said, real in (
-        ("input", manifest.graphs[0].inputs, graph.inputs),
-        ("output", manifest.graphs[0].outputs, graph.outputs),
+        ("input", described.inputs, graph.inputs),
+        ("output", described.outputs, graph.outputs),
     ):
         if [(t.name, t.dtype, len(t.shape)) for t in said] != [(t.name, t.dtype, len(t.shape)) for t in real]:
             found = ", ".join(f"{t.name} {t.dtype} {t.shape}" for t in real)
@@ -146,6 +147,43 @@ def _record(manifest: Manifest, model: ReferenceModel, images: list[Array], entr
         )
 
 
+def _read(path: str | Path, allow_agpl: bool) -> GraphFile:
+    graph = read_graph(path)
+    if graph.agpl and not allow_agpl:
+        raise LnxError(
+            223,
+            found=f"a model under AGPL: {graph.agpl}",
+            expected="a model that a closed product may ship",
+            where=str(graph.path),
+            fix="use another model, or pack with --allow-agpl if you hold another licence",
+        )
+    return graph
+
+
+def _other_graphs(manifest: Manifest, files: Mapping[str, str | Path], allow_agpl: bool) -> dict[str, GraphFile]:
+    """The files of every graph after the first, by the ids of the manifest."""
+    wanted = {graph.id for graph in manifest.graphs[1:]}
+    if wanted != set(files):
+        raise LnxError(103, found=f"graphs {sorted(files)}", expected=f"a file for each of {sorted(wanted)}", where="graphs")
+    read = {name: _read(path, allow_agpl) for name, path in files.items()}
+    for name, graph in read.items():
+        _check_against_graph(manifest.graph(name), graph)
+    return read
+
+
+def _with_classifier(manifest: Manifest, classifier: Classifier, allow_agpl: bool) -> tuple[Manifest, list[str]]:
+    graph = _read(classifier.model, allow_agpl)
+    return add_classifier(
+        manifest,
+        graph,
+        list(classifier.labels),
+        classifier.preset_options(),
+        on=classifier.on,
+        margin=classifier.margin,
+        score=classifier.score,
+    )
+
+
 def pack(
     model: str | Path,
     output: str | Path,
@@ -157,6 +195,9 @@ def pack(
     labels: Sequence[str] = (),
     images: Sequence[Array | str | Path] = (),
     options: PresetOptions | dict[str, Any] | None = None,
+    classifier: Classifier | None = None,
+    graphs: Mapping[str, str | Path] | None = None,
+    extra_entries: Mapping[str, bytes] | None = None,
     name: str | None = None,
     version: str = "1.0.0",
     public: PublicInfo | None = None,
@@ -176,6 +217,9 @@ def pack(
         labels: names of the classes, in the order of the model.
         images: sample images (arrays, files or folders); the first four become golden images.
         options: what the preset should know (``PresetOptions``).
+        classifier: a second graph that looks at each object of a detector.
+        graphs: ONNX files of the graphs after the first, by the ids of ``manifest``.
+        extra_entries: files that the manifest names besides the graphs, such as a dictionary.
         dry_run: check everything, write nothing.
 
     Raises:
@@ -183,15 +227,7 @@ def pack(
     """
     say = progress or (lambda stage, fraction: None)
     say("read", 0.0)
-    graph = read_graph(model)
-    if graph.agpl and not allow_agpl:
-        raise LnxError(
-            223,
-            found=f"a model under AGPL: {graph.agpl}",
-            expected="a model that a closed product may ship",
-            where=str(graph.path),
-            fix="use another model, or pack with --allow-agpl if you hold another licence",
-        )
+    graph = _read(model, allow_agpl)
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     info = ModelInfo(name=name or Path(model).stem, version=version, created=created, uid=str(uuid.uuid4()))
     assumptions: list[str] = []
@@ -212,12 +248,17 @@ def pack(
         assumptions = draft.assumptions
     else:
         raise LnxError(103, found=f'preset "{preset}"', expected=", ".join(PRESETS), where="preset", fix="give --preset or --manifest")
-    _check_against_graph(made, graph)
+    files = dict(graphs or {})
+    if classifier is not None:
+        made, assumed = _with_classifier(made, classifier, allow_agpl)
+        assumptions = assumptions + assumed
+        files[made.stages[-1].graph] = classifier.model
+    _check_against_graph(made.graphs[0], graph)
+    others = _other_graphs(made, files, allow_agpl)
 
     report = PackReport(Path(output), made, assumptions)
-    if graph.agpl:
-        report.warnings.append(f"the model is under AGPL: {graph.agpl}")
-    reference = ReferenceModel(graph.path)
+    report.warnings += [f"the model is under AGPL: {one.agpl}" for one in (graph, *others.values()) if one.agpl]
+    reference = ReferenceModel(graph.path, others={name: one.path for name, one in others.items()})
     entries: dict[str, bytes] = {}
     samples = _sample_images(images)
     if samples:
@@ -233,10 +274,12 @@ def pack(
                 raise
             report.warnings.append("the graph was not tried, since a grey picture does not fit its recipe")
     report.goldens = len(made.golden)
-    packed = {"manifest.json": made.to_json().encode(), "model.onnx": graph.content}
-    if graph.weights is not None:
-        packed["weights.bin"] = graph.weights
-    packed |= entries
+    packed = {"manifest.json": made.to_json().encode()}
+    for described, one in zip(made.graphs, (graph, *(others[g.id] for g in made.graphs[1:])), strict=True):
+        packed[described.file] = one.content
+        if one.weights is not None:
+            packed[described.weights or "weights.bin"] = one.weights
+    packed |= {**(extra_entries or {}), **entries}
     if dry_run:
         return report
     identity = public or PublicInfo(

@@ -172,6 +172,6 @@ def decode(manifest: Manifest, outputs: list[Array], geometry: Geometry) -> dict
         found |= _classification(manifest.decode, outputs)
     elif isinstance(manifest.decode, YoloxDecode):
         found |= _yolox(manifest, manifest.decode, outputs, geometry)
-    else:
+    elif isinstance(manifest.decode, SegmentationDecode):
         found |= _segmentation(manifest, manifest.decode, outputs, geometry)
     return found

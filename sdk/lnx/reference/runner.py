@@ -5,6 +5,7 @@ Runs in a process that does not use the core: two copies of ONNX Runtime in one 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from lnx.manifest import Manifest
 from lnx.reference.decode import decode
 from lnx.reference.preprocess import Geometry, preprocess
+from lnx.reference.stages import run_stages
 
 Array = NDArray[Any]
 
@@ -30,9 +32,9 @@ class ReferenceResult:
 
 
 class ReferenceModel:
-    """An ONNX file run by the ``onnxruntime`` package on the CPU."""
+    """An ONNX file run by the ``onnxruntime`` package on the CPU; ``others`` are the graphs of later stages by their ids."""
 
-    def __init__(self, onnx: str | Path, threads: int = 0) -> None:
+    def __init__(self, onnx: str | Path, threads: int = 0, others: Mapping[str, str | Path] | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -40,6 +42,7 @@ class ReferenceModel:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
         self.input_name: str = self._session.get_inputs()[0].name
+        self.others = {name: ReferenceModel(path, threads) for name, path in (others or {}).items()}
 
     def outputs(self, tensor: Array) -> list[Array]:
         """Raw outputs for an input tensor."""
@@ -48,7 +51,13 @@ class ReferenceModel:
     def run(self, manifest: Manifest, image: Array) -> ReferenceResult:
         """The whole way of one image."""
         tensor, geometry = preprocess(manifest, image)
+        outputs = self.one(tensor)
+        found = decode(manifest, outputs, geometry)
+        run_stages(manifest, image, found, {name: model.one for name, model in self.others.items()})
+        return ReferenceResult(tensor, outputs, geometry, found)
+
+    def one(self, tensor: Array) -> list[Array]:
+        """Outputs for batch 1, also of a graph whose batch is fixed."""
         batch = self._session.get_inputs()[0].shape[0]
         fed = np.repeat(tensor, batch, axis=0) if isinstance(batch, int) and batch > 1 else tensor
-        outputs = [output[:1] for output in self.outputs(fed)]
-        return ReferenceResult(tensor, outputs, geometry, decode(manifest, outputs, geometry))
+        return [output[:1] for output in self.outputs(fed)]
