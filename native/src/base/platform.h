@@ -23,6 +23,16 @@ class FileView {
   static std::unique_ptr<FileView> Open(const std::string& path, uint64_t max_bytes);
 };
 
+// A read-only file that is read piece by piece into the caller's memory, so that what was checked is what is used, and a file
+// that shrinks or a stick that is pulled gives an error instead of a fault. Read may be called by several threads at once.
+class InputFile {
+ public:
+  virtual ~InputFile() = default;
+  virtual uint64_t bytes() const = 0;                                                   // when it was opened
+  virtual void Read(uint64_t offset, uint8_t* to, size_t n) const = 0;                  // all n bytes, or LNX_E_FILE_READ
+  static std::unique_ptr<InputFile> Open(const std::string& path, uint64_t max_bytes);  // errors as FileView::Open
+};
+
 bool FileExists(const std::string& path) noexcept;
 std::vector<std::string> ListFiles(const std::string& folder);  // full paths, sorted; empty when there is no such folder
 std::string JoinPath(const std::string& folder, const std::string& name);

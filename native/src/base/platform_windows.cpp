@@ -75,21 +75,66 @@ std::string Narrow(const wchar_t* utf16) {
   return utf8;
 }
 
-std::unique_ptr<FileView> FileView::Open(const std::string& path, uint64_t max_bytes) {
+namespace {
+
+HANDLE OpenForRead(const std::string& path) {
   const std::wstring wide = Widen(path);
   const DWORD attributes = GetFileAttributesW(wide.c_str());
   if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) {
     Fail(LNX_E_FILE_READ, {"a folder", "a readable file", path});
   }
   const DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
-  const Handle file(CreateFileW(wide.c_str(), GENERIC_READ, share, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
-  if (file.get() == INVALID_HANDLE_VALUE) FailRead(path, GetLastError());
+  const HANDLE file = CreateFileW(wide.c_str(), GENERIC_READ, share, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (file == INVALID_HANDLE_VALUE) FailRead(path, GetLastError());
+  return file;
+}
+
+uint64_t SizeOf(HANDLE file, const std::string& path, uint64_t max_bytes) {
   LARGE_INTEGER size = {};
-  if (!GetFileSizeEx(file.get(), &size)) FailRead(path, GetLastError());
+  if (!GetFileSizeEx(file, &size)) FailRead(path, GetLastError());
   const auto bytes = static_cast<uint64_t>(size.QuadPart);
   if (bytes > max_bytes) {
     Fail(LNX_E_LIMIT, {std::to_string(bytes) + " bytes", "at most " + std::to_string(max_bytes) + " bytes", path});
   }
+  return bytes;
+}
+
+class OpenFile final : public InputFile {
+ public:
+  OpenFile(const std::string& path, uint64_t max_bytes)
+      : file_(OpenForRead(path)), bytes_(SizeOf(file_.get(), path, max_bytes)), path_(path) {}
+  uint64_t bytes() const override { return bytes_; }
+  void Read(uint64_t offset, uint8_t* to, size_t n) const override {
+    while (n > 0) {
+      OVERLAPPED at = {};
+      at.Offset = static_cast<DWORD>(offset);
+      at.OffsetHigh = static_cast<DWORD>(offset >> 32);
+      DWORD got = 0;
+      const auto part = static_cast<DWORD>(std::min<size_t>(n, 64u << 20));
+      const bool done = ReadFile(file_.get(), to, part, &got, &at) != 0;
+      if (!done && GetLastError() != ERROR_HANDLE_EOF) FailRead(path_, GetLastError());
+      if (got == 0) Fail(LNX_E_FILE_READ, {"the end at byte " + std::to_string(offset), "a file that keeps its size", path_});
+      offset += got;
+      to += got;
+      n -= got;
+    }
+  }
+
+ private:
+  Handle file_;
+  uint64_t bytes_;
+  std::string path_;
+};
+
+}  // namespace
+
+std::unique_ptr<InputFile> InputFile::Open(const std::string& path, uint64_t max_bytes) {
+  return std::make_unique<OpenFile>(path, max_bytes);
+}
+
+std::unique_ptr<FileView> FileView::Open(const std::string& path, uint64_t max_bytes) {
+  const Handle file(OpenForRead(path));
+  const uint64_t bytes = SizeOf(file.get(), path, max_bytes);
   if (bytes == 0) return std::make_unique<MappedFile>(nullptr, 0);
   const Handle mapping(CreateFileMappingW(file.get(), nullptr, PAGE_READONLY, 0, 0, nullptr));
   const void* memory = mapping.get() != nullptr ? MapViewOfFile(mapping.get(), FILE_MAP_READ, 0, 0, 0) : nullptr;

@@ -1,17 +1,15 @@
 #include "container/container.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "base/platform.h"
 #include "base/status.h"
+#include "container/payload.h"
 #include "container/preamble.h"
 #include "container/recipients.h"
 #include "container/trust.h"
@@ -23,7 +21,6 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kMaxFileBytes = kMaxPlainBytes + (512ull << 20);
-constexpr uint64_t kParallelBytes = 16ull << 20;  // below it a second thread costs more than it brings
 
 // Plaintext in locked memory that is wiped when it goes.
 class Secret {
@@ -38,6 +35,20 @@ class Secret {
  private:
   uint8_t* data_;
   size_t bytes_;
+};
+
+class MemoryFile final : public platform::InputFile {
+ public:
+  MemoryFile(Bytes content, const std::string& where) : content_(content), where_(where) {}
+  uint64_t bytes() const override { return content_.size; }
+  void Read(uint64_t offset, uint8_t* to, size_t n) const override {
+    if (offset > content_.size || n > content_.size - offset) Fail(LNX_E_FILE_READ, {"the end", "more bytes", where_});
+    if (n > 0) std::memcpy(to, content_.data + offset, n);
+  }
+
+ private:
+  Bytes content_;
+  const std::string& where_;
 };
 
 std::string TextField(const json& object, const char* name, bool required, const std::string& where) {
@@ -83,79 +94,6 @@ PublicManifest ReadPublicManifest(Bytes text, const std::string& where) {
   }
   return m;
 }
-
-// Hash first, then decrypt, while the chunk is in the cache.
-class PayloadReader {
- public:
-  PayloadReader(Bytes file, const Preamble& preamble, const crypto::Key256& cek, uint8_t* plain, const std::string& where)
-      : file_(file), preamble_(preamble), plain_(plain), where_(where) {
-    static const char key_info[] = "lnx/1 payload", nonce_info[] = "lnx/1 nonce";
-    const auto info = [](const char* text, size_t n) { return Bytes{reinterpret_cast<const uint8_t*>(text), n - 1}; };
-    crypto::HkdfSha256({cek.data(), cek.size()}, preamble.salt, info(key_info, sizeof key_info), key_.data(), key_.size());
-    crypto::HkdfSha256({cek.data(), cek.size()}, preamble.salt, info(nonce_info, sizeof nonce_info), prefix_, sizeof prefix_);
-  }
-  ~PayloadReader() { platform::SecureWipe(key_.data(), key_.size()); }
-
-  void Run(const Progress& progress) {
-    const bool parallel = preamble_.plain_bytes >= kParallelBytes;
-    const uint32_t threads = parallel ? std::min(4u, platform::PhysicalCores()) : 1;
-    std::vector<std::thread> others;
-    for (uint32_t i = 1; i < threads; ++i) others.emplace_back([this] { Work({}); });
-    Work(progress);
-    for (std::thread& thread : others) thread.join();
-    if (failure_) std::rethrow_exception(failure_);
-  }
-
- private:
-  void Work(const Progress& progress) noexcept {
-    try {
-      crypto::AesGcm gcm({key_.data(), key_.size()});
-      for (;;) {
-        const uint64_t i = next_.fetch_add(1);
-        if (i >= preamble_.chunks) return;
-        ReadChunk(gcm, i);
-        if (progress) progress("decrypt", static_cast<double>(i + 1) / static_cast<double>(preamble_.chunks));
-      }
-    } catch (...) {
-      next_.store(preamble_.chunks);
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!failure_) failure_ = std::current_exception();
-    }
-  }
-
-  void ReadChunk(crypto::AesGcm& gcm, uint64_t i) {
-    const Bytes chunk = file_.subspan(preamble_.ChunkOffset(i), preamble_.ChunkPlainBytes(i) + kTagBytes);
-    const crypto::Digest digest = crypto::Sha256(chunk);
-    const Bytes expected = file_.subspan(preamble_.HashOffset() + 32 * i, 32);
-    const std::string name = "chunk " + std::to_string(i + 1) + " of " + std::to_string(preamble_.chunks) + " of " + where_;
-    if (std::memcmp(digest.data(), expected.data, 32) != 0) {
-      Fail(LNX_E_CHUNK_HASH, {"sha256 " + Hex(digest.data()), Hex(expected.data), name});
-    }
-    uint8_t nonce[12];
-    std::memcpy(nonce, prefix_, 7);
-    for (int k = 0; k < 4; ++k) nonce[7 + k] = static_cast<uint8_t>(i >> (24 - 8 * k));
-    nonce[11] = i + 1 == preamble_.chunks ? 1 : 0;
-    if (!gcm.Decrypt({nonce, sizeof nonce}, {}, chunk, plain_ + i * preamble_.chunk_bytes)) {
-      Fail(LNX_E_DECRYPT, {"a wrong authentication tag", "the tag of this file's key", name});
-    }
-  }
-
-  static std::string Hex(const uint8_t* digest) {
-    char text[9];
-    std::snprintf(text, sizeof text, "%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3]);
-    return std::string(text) + "...";
-  }
-
-  Bytes file_;
-  const Preamble& preamble_;
-  uint8_t* plain_;
-  const std::string& where_;
-  crypto::Key256 key_;
-  uint8_t prefix_[7];
-  std::atomic<uint64_t> next_{0};
-  std::mutex mutex_;
-  std::exception_ptr failure_;
-};
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -230,31 +168,44 @@ Container& Container::operator=(Container&&) noexcept = default;
 Container::~Container() = default;
 
 Container Container::Open(const std::string& path, const TrustStore& trust, const KeyRing& keys, const Progress& progress) {
-  if (progress) progress("read", 0);
-  const auto file = platform::FileView::Open(path, kMaxFileBytes);
-  return Open(file->bytes(), path, trust, keys, progress);
+  const auto file = platform::InputFile::Open(path, kMaxFileBytes);
+  return Open(*file, path, trust, keys, progress);
 }
 
 Container Container::Open(Bytes file, const std::string& where, const TrustStore& trust, const KeyRing& keys,
                           const Progress& progress) {
-  const Preamble preamble = ReadPreamble(file, where);
+  return Open(MemoryFile(file, where), where, trust, keys, progress);
+}
 
-  std::vector<uint8_t> signed_part(file.data, file.data + kSignedPreambleBytes);
-  const Bytes rest = file.subspan(kPreambleBytes, static_cast<size_t>(preamble.manifest_bytes) + preamble.hash_bytes);
+Container Container::Open(const platform::InputFile& file, const std::string& where, const TrustStore& trust, const KeyRing& keys,
+                          const Progress& progress) {
+  // Everything before the payload is read once, so that the bytes that were verified are the bytes that are used.
+  if (progress) progress("read", 0);
+  std::vector<uint8_t> head(std::min<uint64_t>(file.bytes(), kPreambleBytes));
+  file.Read(0, head.data(), head.size());
+  const auto head_bytes = static_cast<size_t>(ReadPreamble({head.data(), head.size()}, file.bytes(), where).payload_offset);
+  head.resize(head_bytes);
+  file.Read(kPreambleBytes, head.data() + kPreambleBytes, head_bytes - kPreambleBytes);
+  const Bytes all{head.data(), head.size()};
+  const Preamble preamble = ReadPreamble(all, file.bytes(), where);
+
+  std::vector<uint8_t> signed_part(all.data, all.data + kSignedPreambleBytes);
+  const Bytes rest = all.subspan(kPreambleBytes, static_cast<size_t>(preamble.manifest_bytes) + preamble.hash_bytes);
   signed_part.insert(signed_part.end(), rest.begin(), rest.end());
   if (progress) progress("verify", 0);
-  std::string signer = CheckSignature(file.subspan(preamble.SignatureOffset(), preamble.signature_bytes),
+  std::string signer = CheckSignature(all.subspan(preamble.SignatureOffset(), preamble.signature_bytes),
                                       {signed_part.data(), signed_part.size()}, trust, where);
-  PublicManifest manifest = ReadPublicManifest(file.subspan(kPreambleBytes, preamble.manifest_bytes), where);
+  PublicManifest manifest = ReadPublicManifest(all.subspan(kPreambleBytes, preamble.manifest_bytes), where);
 
-  const Bytes padding = file.subspan(preamble.PaddingOffset(), preamble.payload_offset - preamble.PaddingOffset());
+  const Bytes padding = all.subspan(preamble.PaddingOffset(), preamble.payload_offset - preamble.PaddingOffset());
   for (size_t i = 0; i < padding.size; ++i) {
     if (padding[i] != 0) Fail(LNX_E_PADDING, {"a byte at " + std::to_string(preamble.PaddingOffset() + i), "zero", where});
   }
-  crypto::Key256 cek = FindContentKey(file.subspan(preamble.RecipientOffset(), preamble.recipient_bytes), preamble, keys, where);
+  crypto::Key256 cek = FindContentKey(all.subspan(preamble.RecipientOffset(), preamble.recipient_bytes), preamble, keys, where);
 
   auto state = std::make_unique<State>(preamble.plain_bytes);
-  PayloadReader reader(file, preamble, cek, state->plain.data(), where);
+  const Bytes hashes = all.subspan(preamble.HashOffset(), preamble.hash_bytes);
+  PayloadReader reader(file, preamble, hashes, cek, state->plain.data(), where);
   platform::SecureWipe(cek.data(), cek.size());
   reader.Run(progress);
   state->entries = ReadTable({state->plain.data(), state->plain.size()}, where);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/platform.h"
 #include "base/span.h"
 
 namespace lnx::container {
@@ -72,6 +73,9 @@ class Container {
   static Container Open(const std::string& path, const TrustStore& trust, const KeyRing& keys, const Progress& progress = {});
   // The same on bytes in memory (tests, fuzzing); `where` names them in errors.
   static Container Open(Bytes file, const std::string& where, const TrustStore& trust, const KeyRing& keys,
+                        const Progress& progress = {});
+
+  static Container Open(const platform::InputFile& file, const std::string& where, const TrustStore& trust, const KeyRing& keys,
                         const Progress& progress = {});
 
   Container(Container&&) noexcept;

@@ -50,34 +50,34 @@ void RequireLimit(uint64_t value, uint64_t limit, const char* field, const std::
 
 }  // namespace
 
-Preamble ReadPreamble(Bytes file, const std::string& where) {
-  CheckMagic(file, where);
-  if (file.size < kPreambleBytes) {
-    Fail(LNX_E_TRUNCATED, {std::to_string(file.size) + " bytes", "at least 128 bytes", where});
+Preamble ReadPreamble(Bytes head, uint64_t file_bytes, const std::string& where) {
+  CheckMagic(head, where);
+  if (head.size < kPreambleBytes) {
+    Fail(LNX_E_TRUNCATED, {std::to_string(file_bytes) + " bytes", "at least 128 bytes", where});
   }
-  const auto major = Field<uint16_t>(file, 8);
+  const auto major = Field<uint16_t>(head, 8);
   if (major != kMajor) Fail(LNX_E_VERSION, {"container version " + std::to_string(major), "version 1", where});
-  const auto flags = Field<uint32_t>(file, 12);
+  const auto flags = Field<uint32_t>(head, 12);
   RequireHeader((flags & 0xFFFF) == 0, "required feature flags", flags & 0xFFFF, "0: none are defined in version 1", where);
-  const auto log2_chunk = Field<uint8_t>(file, 16);
+  const auto log2_chunk = Field<uint8_t>(head, 16);
   RequireHeader(log2_chunk >= 12 && log2_chunk <= 24, "log2 of the chunk size", log2_chunk, "12 .. 24", where);
-  for (size_t i = 17; i < 20; ++i) RequireHeader(file[i] == 1, "algorithm id", file[i], "1", where);
-  RequireHeader(Field<uint32_t>(file, 20) == 0, "reserved field at 20", Field<uint32_t>(file, 20), "0", where);
-  RequireHeader(Field<uint64_t>(file, 104) == 0, "reserved field at 104", Field<uint64_t>(file, 104), "0", where);
+  for (size_t i = 17; i < 20; ++i) RequireHeader(head[i] == 1, "algorithm id", head[i], "1", where);
+  RequireHeader(Field<uint32_t>(head, 20) == 0, "reserved field at 20", Field<uint32_t>(head, 20), "0", where);
+  RequireHeader(Field<uint64_t>(head, 104) == 0, "reserved field at 104", Field<uint64_t>(head, 104), "0", where);
 
   Preamble p;
   p.chunk_bytes = 1u << log2_chunk;
-  p.plain_bytes = Field<uint64_t>(file, 24);
+  p.plain_bytes = Field<uint64_t>(head, 24);
   RequireHeader(p.plain_bytes > 0, "payload length", 0, "at least 1", where);
   RequireLimit(p.plain_bytes, kMaxPlainBytes, "payload length", where);
   p.chunks = (p.plain_bytes + p.chunk_bytes - 1) / p.chunk_bytes;
-  p.salt = file.subspan(32, 32);
-  p.commitment = file.subspan(64, 32);
-  p.manifest_bytes = Field<uint32_t>(file, 96);
-  p.hash_bytes = Field<uint32_t>(file, 100);
-  p.signature_bytes = Field<uint32_t>(file, 112);
-  p.recipient_bytes = Field<uint32_t>(file, 116);
-  p.payload_offset = Field<uint64_t>(file, 120);
+  p.salt = head.subspan(32, 32);
+  p.commitment = head.subspan(64, 32);
+  p.manifest_bytes = Field<uint32_t>(head, 96);
+  p.hash_bytes = Field<uint32_t>(head, 100);
+  p.signature_bytes = Field<uint32_t>(head, 112);
+  p.recipient_bytes = Field<uint32_t>(head, 116);
+  p.payload_offset = Field<uint64_t>(head, 120);
   RequireLimit(p.manifest_bytes, kMaxManifestBytes, "manifest length", where);
   RequireHeader(p.hash_bytes == 32 * p.chunks, "hash block length", p.hash_bytes, "32 bytes per chunk", where);
   RequireLimit(p.signature_bytes, kMaxSignatureBytes, "signature length", where);
@@ -87,8 +87,8 @@ Preamble ReadPreamble(Bytes file, const std::string& where) {
 
   const uint64_t expected = p.payload_offset + p.plain_bytes + p.chunks * kTagBytes;
   const std::string sizes = std::to_string(expected) + " bytes";
-  if (file.size < expected) Fail(LNX_E_TRUNCATED, {std::to_string(file.size) + " bytes", sizes, where});
-  if (file.size > expected) Fail(LNX_E_TRAILING_DATA, {std::to_string(file.size) + " bytes", sizes, where});
+  if (file_bytes < expected) Fail(LNX_E_TRUNCATED, {std::to_string(file_bytes) + " bytes", sizes, where});
+  if (file_bytes > expected) Fail(LNX_E_TRAILING_DATA, {std::to_string(file_bytes) + " bytes", sizes, where});
   return p;
 }
 

@@ -17,7 +17,7 @@ struct Preamble {
   uint32_t chunk_bytes = 0;
   uint64_t plain_bytes = 0;
   uint64_t chunks = 0;
-  Bytes salt, commitment;  // 32 bytes each, into the file
+  Bytes salt, commitment;  // 32 bytes each, into the head
   uint32_t manifest_bytes = 0, hash_bytes = 0, signature_bytes = 0, recipient_bytes = 0;
   uint64_t payload_offset = 0;
 
@@ -30,7 +30,8 @@ struct Preamble {
   uint64_t ChunkOffset(uint64_t i) const { return payload_offset + i * (static_cast<uint64_t>(chunk_bytes) + kTagBytes); }
 };
 
-// Checks every field and that the file has exactly the size that they describe. `where` names the file in errors.
-Preamble ReadPreamble(Bytes file, const std::string& where);
+// Checks every field and that the file has exactly the size that they describe. head: the first 128 bytes, or all of a shorter
+// file; it must outlive the result. `where` names the file in errors.
+Preamble ReadPreamble(Bytes head, uint64_t file_bytes, const std::string& where);
 
 }  // namespace lnx::container

@@ -91,15 +91,21 @@ AesGcm::AesGcm(Bytes key) : state_(std::make_unique<State>()) {
 AesGcm::~AesGcm() = default;
 
 bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, uint8_t* plain) {
-  if (nonce.size != 12 || ciphertext.size < 16) return false;
-  const auto bytes = static_cast<ULONG>(ciphertext.size - 16);
+  if (ciphertext.size < 16) return false;
+  const size_t bytes = ciphertext.size - 16;
+  return Decrypt(nonce, aad, ciphertext.subspan(0, bytes), ciphertext.subspan(bytes, 16), plain);
+}
+
+bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, Bytes tag, uint8_t* plain) {
+  if (nonce.size != 12 || tag.size != 16) return false;
+  const auto bytes = Size(ciphertext);
   BCRYPT_AUTHENTICATED_CIPHER_MODE_INFO info;
   BCRYPT_INIT_AUTH_MODE_INFO(info);
   info.pbNonce = Mutable(nonce);
   info.cbNonce = Size(nonce);
   info.pbAuthData = Mutable(aad);
   info.cbAuthData = Size(aad);
-  info.pbTag = Mutable(ciphertext) + bytes;
+  info.pbTag = Mutable(tag);
   info.cbTag = 16;
   ULONG written = 0;
   const NTSTATUS status = BCryptDecrypt(state_->key, Mutable(ciphertext), bytes, &info, nullptr, 0, plain, bytes, &written, 0);

@@ -40,6 +40,8 @@ class AesGcm {
   // ciphertext ends with the tag. plain has room for ciphertext.size - 16 bytes. False when the tag does not match; then
   // plain holds zeros.
   bool Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, uint8_t* plain);
+  // The same with the tag (16 bytes) apart; plain has room for ciphertext.size bytes and may be the ciphertext itself.
+  bool Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, Bytes tag, uint8_t* plain);
 
  private:
   struct State;

@@ -110,11 +110,15 @@ AesGcm::AesGcm(Bytes key) : state_(std::make_unique<State>()) {
 AesGcm::~AesGcm() = default;
 
 bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, uint8_t* plain) {
-  if (nonce.size != 12 || ciphertext.size < 16 || ciphertext.size > INT_MAX) return false;
-  EVP_CIPHER_CTX* context = state_->context.get();
+  if (ciphertext.size < 16) return false;
   const size_t plain_bytes = ciphertext.size - 16;
-  uint8_t tag[16];
-  std::memcpy(tag, ciphertext.data + plain_bytes, sizeof tag);
+  return Decrypt(nonce, aad, ciphertext.subspan(0, plain_bytes), ciphertext.subspan(plain_bytes, 16), plain);
+}
+
+bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, Bytes tag, uint8_t* plain) {
+  if (nonce.size != 12 || tag.size != 16 || ciphertext.size > INT_MAX) return false;
+  EVP_CIPHER_CTX* context = state_->context.get();
+  const size_t plain_bytes = ciphertext.size;
   int written = 0;
   uint8_t last[16];
   bool good = EVP_DecryptInit_ex2(context, nullptr, nullptr, nonce.data, nullptr) == 1;
@@ -122,7 +126,7 @@ bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, uint8_t* plain) {
   if (good && plain_bytes > 0) {
     good = EVP_DecryptUpdate(context, plain, &written, ciphertext.data, static_cast<int>(plain_bytes)) == 1;
   }
-  good = good && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, sizeof tag, tag) == 1;
+  good = good && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, 16, const_cast<uint8_t*>(tag.data)) == 1;
   good = good && EVP_DecryptFinal_ex(context, last, &written) == 1;
   if (!good) {
     OPENSSL_cleanse(plain, plain_bytes);
