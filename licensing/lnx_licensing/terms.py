@@ -7,7 +7,7 @@ docs/reference/licence.md describes each field; the core reads the same ones in 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from lnx.container import dsse
@@ -17,7 +17,8 @@ from lnx.container.trust import read_point
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 EVALUATION_DAYS = 90
-TOKEN, SOFTWARE = "piv-p256-9e", "software-p256"
+TOKEN: Final = "piv-p256-9e"
+SOFTWARE: Final = "software-p256"
 HEX16 = r"^[0-9a-f]{16}$"
 ID = r"^[0-9A-Za-z._-]{1,63}$"
 

@@ -1,0 +1,62 @@
+"""The key file of an evaluation (``NAME.softkey.json``): stands in for a dongle, for at most 90 days.
+
+Whoever has the file has the licence.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from lnx.container import dsse
+from lnx.container.keys import point_of
+from lnx.errors import LnxError
+
+from lnx_licensing import status
+
+SUFFIX = ".softkey.json"
+
+
+def new(folder: Path, name: str) -> Path:
+    """Makes a key file; never overwrites one (LNX-227)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    scalar = key.private_numbers().private_value.to_bytes(32, "big")
+    fields = {"private": base64.b64encode(scalar).decode(), "pub": base64.b64encode(point_of(key.public_key())).decode()}
+    path = folder / f"{name}{SUFFIX}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    except FileExistsError:
+        raise LnxError(
+            status.KEY_FILE, found="a file of that name", expected="a new name", where=str(path), fix="choose another name"
+        ) from None
+    with os.fdopen(handle, "wb") as file:
+        file.write(json.dumps({"lnx_software_key": fields}).encode() + b"\n")
+    return path
+
+
+def load(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Reads a key file. LNX-227 when it is malformed or its halves do not belong together."""
+    expected = '{"lnx_software_key":{"private": base64 of 32 bytes, "pub": base64 of 65 bytes}}'
+
+    def refuse(found: str) -> LnxError:
+        return LnxError(
+            status.KEY_FILE, found=found, expected=expected, where=str(path), fix="make one with `lnx license keygen evaluation`"
+        )
+
+    try:
+        fields = json.loads(path.read_bytes()[:4096])["lnx_software_key"]
+        scalar = dsse.decode_base64(fields["private"], 32)
+        if scalar is None:
+            raise refuse("a private half that is not base64 of 32 bytes")
+        key = ec.derive_private_key(int.from_bytes(scalar, "big"), ec.SECP256R1())
+    except OSError as error:
+        raise refuse(error.strerror or str(error)) from None
+    except (ValueError, KeyError, TypeError):
+        raise refuse("no readable software key") from None
+    if dsse.decode_base64(fields.get("pub"), 65) != point_of(key.public_key()):
+        raise refuse("two halves that do not belong together")
+    return key

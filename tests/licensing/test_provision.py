@@ -1,0 +1,269 @@
+"""Provisioning: a fresh token becomes a dongle by raw commands, and programs that we did not write agree about the result."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from conftest import Desk
+from cryptography import x509
+from lnx import LnxError
+from lnx.container.keys import point_of
+from lnx_licensing import attestation, piv, record, request, token
+from lnx_licensing.licence import verify
+from lnx_licensing.pcsc import connect
+from lnx_licensing.piv import Piv, RefusedError
+from lnx_licensing.provision import examine, provision, store_licence
+from smartcard_service import READERS
+from virtual_reader import VirtualReader, public_base64
+from virtual_token.attestation import Maker
+from virtual_token.card import PivCard
+from virtual_token.state import FACTORY_MANAGEMENT_KEY, TRIPLE_DES, State
+from virtual_token.yubico import YubiKey
+
+
+@pytest.fixture
+def maker() -> Maker:
+    return Maker.new()
+
+
+@pytest.fixture
+def fresh(maker: Maker) -> YubiKey:
+    return YubiKey(State(4711), maker)
+
+
+def test_a_fresh_token_becomes_a_dongle(fresh: YubiKey, maker: Maker, tmp_path: Path) -> None:
+    steps: list[str] = []
+    made, plan = provision(Piv(fresh), tmp_path, roots=[maker.root], progress=lambda step, _: steps.append(step))
+    assert made.state == "done" and made.attested and made.serial == "4711" and plan.warnings == []
+    assert made.pub == public_base64(fresh)
+    assert steps == ["look", "record", "generate", "attest", "describe", "close", "prove", "done"]
+    assert record.find(tmp_path, "4711") == made
+
+
+def test_after_provisioning_only_the_desk_can_change_the_token(fresh: YubiKey, maker: Maker, tmp_path: Path) -> None:
+    made, _ = provision(Piv(fresh), tmp_path, roots=[maker.root])
+    stranger = Piv(fresh)
+    with pytest.raises(RefusedError):
+        stranger.put_object(piv.LICENCE_OBJECT, b"x")
+    for algorithm in (piv.TRIPLE_DES, piv.AES192):
+        assert not token.has_management_key(stranger, FACTORY_MANAGEMENT_KEY, algorithm)
+    with pytest.raises(RefusedError):
+        stranger.change_reference(piv.PIN, piv.FACTORY_PIN, "111111")
+    assert made.secrets.management_key and token.has_management_key(stranger, bytes.fromhex(made.secrets.management_key), piv.AES192)
+
+
+def test_each_dongle_has_secrets_of_its_own_readable_for_the_owner_alone(maker: Maker, tmp_path: Path) -> None:
+    secrets = []
+    for serial in (1, 2):
+        made, _ = provision(Piv(YubiKey(State(serial), maker)), tmp_path, roots=[maker.root])
+        secrets.append(made.secrets)
+        assert stat.S_IMODE(record.path_of(tmp_path, str(serial)).stat().st_mode) == 0o600
+    assert secrets[0].management_key != secrets[1].management_key and secrets[0].pin != secrets[1].pin
+
+
+def test_a_dry_run_changes_nothing(fresh: YubiKey, tmp_path: Path) -> None:
+    before = (dict(fresh.state.keys), dict(fresh.state.objects), fresh.state.management_key)
+    plan = examine(Piv(fresh), reset=False, allow_unattested=False)
+    assert plan.fresh and plan.steps[0] == "look"
+    assert before == (fresh.state.keys, fresh.state.objects, fresh.state.management_key)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dongle_is_not_provisioned_twice_unless_it_is_to_be_erased(fresh: YubiKey, maker: Maker, tmp_path: Path) -> None:
+    first, _ = provision(Piv(fresh), tmp_path, roots=[maker.root])
+    with pytest.raises(LnxError) as caught:
+        provision(Piv(fresh), tmp_path, roots=[maker.root])
+    assert caught.value.status == 351
+    second, plan = provision(Piv(fresh), tmp_path, roots=[maker.root], reset=True)
+    assert plan.erase and second.pub != first.pub
+    assert len(list(tmp_path.glob("4711.*.retired.json"))) == 1
+
+
+@pytest.mark.parametrize("step", ["generate", "attest", "describe", "close", "prove"])
+def test_whatever_step_is_interrupted_the_desk_knows_the_secrets_of_the_token(
+    step: str, fresh: YubiKey, maker: Maker, tmp_path: Path
+) -> None:
+    def pull(now: str, _: float) -> None:
+        if now == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        provision(Piv(fresh), tmp_path, roots=[maker.root], progress=pull)
+    begun = record.find(tmp_path, "4711")
+    assert begun.state == "begun"
+    key = fresh.state.management_key
+    assert key == FACTORY_MANAGEMENT_KEY or key.hex() == begun.secrets.management_key
+    again, _ = provision(Piv(fresh), tmp_path, roots=[maker.root], reset=True)
+    assert again.state == "done"
+
+
+def test_a_token_with_a_known_weakness_is_refused(maker: Maker, tmp_path: Path) -> None:
+    old = YubiKey(State(1), maker, firmware=(5, 4, 3))
+    with pytest.raises(LnxError) as caught:
+        provision(Piv(old), tmp_path, roots=[maker.root])
+    assert caught.value.status == 350 and "5.4.3" in caught.value.found and list(tmp_path.iterdir()) == []
+
+
+def test_a_token_of_an_unknown_maker_is_refused_and_named(fresh: YubiKey, tmp_path: Path) -> None:
+    with pytest.raises(LnxError) as caught:
+        provision(Piv(fresh), tmp_path, roots=attestation.pinned())
+    assert caught.value.status == 350 and "LNX test attestation root" in caught.value.found
+
+
+def test_a_token_without_attestation_is_provisioned_when_the_desk_says_so(tmp_path: Path) -> None:
+    plain = PivCard(State(1))
+    with pytest.raises(LnxError) as caught:
+        provision(Piv(plain), tmp_path, roots=[])
+    assert caught.value.status == 350
+    made, plan = provision(Piv(plain), tmp_path, roots=[], allow_unattested=True)
+    assert not made.attested and made.secrets.management_key is None and len(plan.warnings) == 2
+    seen = token.describe(Piv(plain))
+    assert seen.serial == made.serial and seen.key is not None
+    Piv(plain).challenge(seen.key)
+
+
+def test_an_attestation_counts_only_for_the_key_the_slot_and_the_policies_it_names(fresh: YubiKey, maker: Maker) -> None:
+    card = Piv(fresh)
+    card.authenticate(FACTORY_MANAGEMENT_KEY, piv.AES192)
+    point = card.generate(policies=True)
+    key = token._point(point)
+    maker_der, key_der = card.certificate(piv.MAKER_CERTIFICATE), card.attest()
+    assert key is not None and maker_der is not None and key_der is not None
+    assert attestation.check(key_der, maker_der, key, [maker.root]).serial == 4711
+    other = Maker.new()
+    for der, by, whose, roots, says in [
+        (key_der, maker_der, key, [other.root], "chain"),
+        (key_der, maker_der, key, [], "chain"),
+        (maker_der, maker_der, key, [maker.root], "did not sign"),
+        (key_der[:-1] + bytes([key_der[-1] ^ 1]), maker_der, key, [maker.root], ""),
+        (b"", maker_der, key, [maker.root], "cannot be read"),
+        (key_der, maker_der, maker.key.public_key(), [maker.root], "another key"),
+    ]:
+        with pytest.raises(LnxError) as caught:
+            attestation.check(der, by, whose, roots)
+        assert caught.value.status == 350 and says in caught.value.found
+    card.generate(policies=True)
+    fresh.state.keys[0x9E].touch_policy = 2
+    touched, point = card.attest(), fresh.state.keys[0x9E].key.public_key()
+    assert touched is not None
+    with pytest.raises(LnxError, match="policy"):
+        attestation.check(touched, maker_der, point, [maker.root])
+
+
+def test_the_pinned_roots_are_yubicos_and_each_intermediate_leads_to_one() -> None:
+    names = {attestation._common_name(certificate): certificate for certificate in attestation.pinned()}
+    roots = {name for name, certificate in names.items() if attestation._issued(certificate, certificate)}
+    assert roots == {"Yubico PIV Root CA Serial 263751", "Yubico Attestation Root 1"}
+    for certificate in names.values():
+        assert attestation._climb(certificate, attestation.pinned()) in roots
+
+
+# Through a real pcscd, with programs that are not ours
+
+
+def make_dongle(reader: VirtualReader, folder: Path, card: PivCard | None = None) -> record.Record:
+    reader.insert(card or reader.new_token(4711, key=False))
+    with connect(READERS[0]) as connection:
+        return provision(Piv(connection), folder, roots=attestation.load_roots([reader.root_path]))[0]
+
+
+def test_openssl_and_yubico_piv_tool_agree_about_the_attestation(virtual_reader: VirtualReader, tmp_path: Path) -> None:
+    made = make_dongle(virtual_reader, tmp_path / "desk")
+    tool = ("yubico-piv-tool", "--reader", READERS[0])
+    attested, maker = tmp_path / "9e.pem", tmp_path / "f9.pem"
+    assert virtual_reader.run(*tool, "-a", "attest", "-s", "9e", "-o", attested).returncode == 0
+    assert virtual_reader.run(*tool, "-a", "read-certificate", "-s", "f9", "-o", maker).returncode == 0
+    verified = virtual_reader.run("openssl", "verify", "-CAfile", virtual_reader.root_path, "-untrusted", maker, attested)
+    assert "OK" in verified.stdout, verified.stdout + verified.stderr
+    public = x509.load_pem_x509_certificate(attested.read_bytes()).public_key()
+    assert base64.b64encode(point_of(public)).decode() == made.pub  # type: ignore[arg-type]
+
+
+def test_ykman_writes_with_the_management_key_of_the_record_and_with_no_other(virtual_reader: VirtualReader, tmp_path: Path) -> None:
+    made = make_dongle(virtual_reader, tmp_path / "desk")
+    write = ("ykman", "--reader", READERS[0], "piv", "objects", "import", "5fc120", virtual_reader.root_path, "--management-key")
+    assert virtual_reader.run(*write, "00" * 24).returncode != 0
+    written = virtual_reader.run(*write, made.secrets.management_key or "")
+    assert written.returncode == 0, written.stdout + written.stderr
+
+
+def test_ykman_sees_a_dongle_whose_factory_secrets_are_gone(virtual_reader: VirtualReader, tmp_path: Path) -> None:
+    make_dongle(virtual_reader, tmp_path / "desk")
+    told = virtual_reader.run("ykman", "--reader", READERS[0], "piv", "info").stdout
+    assert "default PIN" not in told and "default Management key" not in told, told
+
+
+def test_opensc_reads_the_certificate_and_the_key_of_the_dongle(virtual_reader: VirtualReader, tmp_path: Path) -> None:
+    made = make_dongle(virtual_reader, tmp_path / "desk")
+    listed = virtual_reader.run("pkcs15-tool", "--reader", READERS[0], "--list-certificates").stdout
+    assert "Certificate for Card Authentication" in listed, listed
+    shown = virtual_reader.run("pkcs15-tool", "--reader", READERS[0], "--read-certificate", "04").stdout
+    public = x509.load_pem_x509_certificate(shown[shown.index("-----BEGIN") :].encode()).public_key()
+    assert base64.b64encode(point_of(public)).decode() == made.pub  # type: ignore[arg-type]
+
+
+def test_the_licence_travels_on_the_dongle_and_piv_tool_reads_it(virtual_reader: VirtualReader, tmp_path: Path, desk: Desk) -> None:
+    made = make_dongle(virtual_reader, tmp_path / "desk")
+    card = virtual_reader.slots[0].card
+    assert card is not None
+    data = desk.licence(card)
+    with connect(READERS[0]) as connection:
+        store_licence(Piv(connection), made, data)
+    shown = virtual_reader.run("piv-tool", "--reader", READERS[0], "--serial")
+    assert shown.returncode == 0, shown.stderr
+    out = tmp_path / "read.lic"
+    tool = ("yubico-piv-tool", "--reader", READERS[0], "-a", "read-object", "--id", "0x5fc120", "-f", "binary", "-o", out)
+    assert virtual_reader.run(*tool).returncode == 0
+    assert verify(out.read_bytes(), desk.trust()).terms.customer == "Plant 7"
+    with pytest.raises(LnxError) as caught, connect(READERS[0]) as connection:
+        store_licence(Piv(connection), made, bytes(3064))
+    assert caught.value.status == 355
+
+
+def test_a_token_that_yubico_piv_tool_provisioned_works_as_well(virtual_reader: VirtualReader, tmp_path: Path) -> None:
+    card = virtual_reader.new_token(5, key=False)
+    card.state.management_algorithm = TRIPLE_DES  # Debian 12's tool knows no other
+    virtual_reader.insert(card)
+    tool = ("yubico-piv-tool", "--reader", READERS[0])
+    made = virtual_reader.run(
+        *tool, "-a", "generate", "-s", "9e", "-A", "ECCP256", "--pin-policy=never", "--touch-policy=never", "-o", tmp_path / "pub.pem"
+    )
+    assert made.returncode == 0, made.stderr
+    with token.only(None) as (opened, info, _):
+        assert info.serial == "5" and info.generated and info.key is not None
+        opened.challenge(info.key)
+        asked = request.make(opened, info, [])
+    roots = attestation.load_roots([virtual_reader.root_path])
+    assert request.dongle_of(asked, None, roots).attested
+
+
+def test_a_request_survives_the_way_to_the_desk_and_is_compared_with_the_record(
+    virtual_reader: VirtualReader, tmp_path: Path, desk: Desk
+) -> None:
+    made = make_dongle(virtual_reader, tmp_path / "desk")
+    with token.only("4711") as (card, info, _):
+        request.write(tmp_path / "line 3.lnxreq", request.make(card, info, [], "3호 라인"))
+    asked = request.read(tmp_path / "line 3.lnxreq")
+    assert asked.note == "3호 라인" and request.dongle_of(asked, made, []).pub == made.pub
+    text = (tmp_path / "line 3.lnxreq").read_text(encoding="utf-8")
+    for secret in (made.secrets.pin, made.secrets.puk, made.secrets.management_key):
+        assert secret not in text
+    other = made.model_copy(update={"pub": base64.b64encode(point_of(desk.root.public_key())).decode()})
+    with pytest.raises(LnxError) as caught:
+        request.dongle_of(asked, other, [])
+    assert caught.value.status == 353
+
+
+@pytest.mark.parametrize("change", [{"lnx_request": 2}, {"dongle": {}}, {"created_at": "today"}, {"licences": {}}, {"attestation": 1}])
+def test_a_malformed_request_is_refused(change: dict[str, object], fresh: YubiKey, maker: Maker, tmp_path: Path) -> None:
+    provision(Piv(fresh), tmp_path, roots=[maker.root])
+    card = Piv(fresh)
+    whole = json.loads(request.make(card, token.describe(card), []).model_dump_json())
+    for data in (json.dumps({**whole, **change}).encode(), b"", b"\xff", bytes(1 << 20), b"[" * 60_000):
+        with pytest.raises(LnxError) as caught:
+            request.parse(data, "request")
+        assert caught.value.status == 353
