@@ -441,6 +441,27 @@ ERRORS: dict[int, ErrorText] = {
         "set the date and time of this PC right; if they are right, ask the supplier for a fresh licence",
         "이 PC의 날짜와 시간을 바로잡으십시오. 맞는데도 계속되면 공급사에 새 라이선스를 요청하십시오",
     ),
+    316: ErrorText(
+        "LNX_E_LICENSE_GRACE",
+        "The licence is in its grace time, in which no further model is opened",
+        "라이선스가 유예 상태이므로 새 모델을 열 수 없습니다",
+        "plug the dongle in, or install the renewed licence; then open the model again",
+        "동글을 연결하거나 갱신된 라이선스를 설치한 후 모델을 다시 여십시오",
+    ),
+    317: ErrorText(
+        "LNX_E_LICENSE_RUNTIME",
+        "The licence does not allow this ONNX Runtime library",
+        "이 라이선스에서 허용하지 않는 ONNX Runtime 라이브러리입니다",
+        "use the ONNX Runtime that was delivered with the product",
+        "제품과 함께 제공된 ONNX Runtime을 사용하십시오",
+    ),
+    318: ErrorText(
+        "LNX_E_SOFTWARE_KEY",
+        "The software key of an evaluation licence is not usable",
+        "평가 라이선스의 소프트웨어 키를 사용할 수 없습니다",
+        "put the key file that was delivered with the evaluation licence beside it",
+        "평가 라이선스와 함께 받은 키 파일을 같은 폴더에 두십시오",
+    ),
     320: ErrorText(
         "LNX_E_NO_PCSC_SERVICE",
         "The smart-card service does not run",
@@ -489,6 +510,13 @@ ERRORS: dict[int, ErrorText] = {
         "동글이 명령을 거부했습니다",
         "use a dongle that was provisioned for LNX Edge; `lnx dongle verify` tells what it holds",
         "LNX Edge용으로 준비된 동글을 사용하십시오. `lnx dongle verify`로 내용을 확인할 수 있습니다",
+    ),
+    327: ErrorText(
+        "LNX_E_TOKEN_HANGS",
+        "The dongle does not answer",
+        "동글이 응답하지 않습니다",
+        "plug the dongle out and in again; close other programs that use smart cards",
+        "동글을 뽑았다가 다시 연결하고, 스마트카드를 사용하는 다른 프로그램을 닫으십시오",
     ),
     350: ErrorText(
         "LNX_E_ATTESTATION",

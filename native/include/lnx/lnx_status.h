@@ -71,6 +71,9 @@ enum {
   LNX_E_MODEL_ROLLED_BACK = 313, /* The model is older than what may run here. */
   LNX_E_MAINTENANCE_EXPIRED = 314, /* The model was released after the maintenance of the licence ended. */
   LNX_E_CLOCK_BACK = 315, /* The clock of this PC was set back. */
+  LNX_E_LICENSE_GRACE = 316, /* The licence is in its grace time, in which no further model is opened. */
+  LNX_E_LICENSE_RUNTIME = 317, /* The licence does not allow this ONNX Runtime library. */
+  LNX_E_SOFTWARE_KEY = 318, /* The software key of an evaluation licence is not usable. */
   LNX_E_NO_PCSC_SERVICE = 320, /* The smart-card service does not run. */
   LNX_E_RDP_SESSION = 321, /* A dongle in this PC cannot be seen from a remote desktop session. */
   LNX_E_NO_READER = 322, /* No dongle is plugged in. */
@@ -78,6 +81,7 @@ enum {
   LNX_E_NOT_PIV = 324, /* The token has no PIV application. */
   LNX_E_TOKEN_BUSY = 325, /* Another program holds the dongle. */
   LNX_E_TOKEN_REFUSED = 326, /* The dongle refused a command. */
+  LNX_E_TOKEN_HANGS = 327, /* The dongle does not answer. */
   LNX_E_ATTESTATION = 350, /* The token does not prove that its key was made inside it. */
   LNX_E_NOT_FRESH = 351, /* The token is not fresh. */
   LNX_E_DESK_RECORD = 352, /* The desk's record of this dongle is not usable. */

@@ -11,8 +11,10 @@
 
 #include "base/status.h"
 #include "container/container.h"
+#include "crypto/hpke.h"
 #include "image/image.h"
 #include "manifest/manifest.h"
+#include "testing/rooms.h"
 
 namespace py = pybind11;
 
@@ -145,12 +147,37 @@ double TimeOpen(const std::string& path, const py::bytes& point) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+py::tuple HpkeSeal(const std::string& recipient, const std::string& info, const std::string& aad, const std::string& plain) {
+  const auto sealed = lnx::crypto::HpkeSeal(AsBytes(recipient), AsBytes(info), AsBytes(aad), AsBytes(plain));
+  return py::make_tuple(py::bytes(reinterpret_cast<const char*>(sealed.enc.data()), sealed.enc.size()),
+                        py::bytes(reinterpret_cast<const char*>(sealed.ciphertext.data()), sealed.ciphertext.size()));
+}
+
+// None when it does not open.
+py::object HpkeOpen(const std::string& secret, const std::string& point, const std::string& enc, const std::string& info,
+                    const std::string& aad, const std::string& ciphertext) {
+  lnx::crypto::P256KeyPair own;
+  std::memcpy(own.secret.data(), secret.data(), own.secret.size());
+  std::memcpy(own.point.data(), point.data(), own.point.size());
+  std::string plain(ciphertext.size() < 16 ? 0 : ciphertext.size() - 16, '\0');
+  if (!lnx::crypto::HpkeOpenWith(own, AsBytes(enc), AsBytes(info), AsBytes(aad), AsBytes(ciphertext),
+                                 reinterpret_cast<uint8_t*>(plain.data()))) {
+    return py::none();
+  }
+  return py::bytes(plain);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(lnx_testing, m) {
   m.def("open_status", &OpenStatus);
   m.def("flip_statuses", &FlipStatuses);
   m.def("truncation_statuses", &TruncationStatuses);
+  BindTokens(m);
+  m.def("hpke_seal",
+        [](const py::bytes& r, const py::bytes& i, const py::bytes& a, const py::bytes& p) { return HpkeSeal(r, i, a, p); });
+  m.def("hpke_open", [](const py::bytes& s, const py::bytes& p, const py::bytes& e, const py::bytes& i, const py::bytes& a,
+                        const py::bytes& c) { return HpkeOpen(s, p, e, i, a, c); });
   m.def("parse_manifest", &ParseManifest);
   m.def("preprocess", &Preprocess);
   m.def("time_preprocess", &TimePreprocess);

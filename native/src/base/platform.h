@@ -55,6 +55,14 @@ Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int6
 void* FindSymbol(Library library, const char* name) noexcept;
 std::string LibraryPathOfAddress(const void* address);  // full path of the module that holds an address
 
+// winscard.dll from System32 alone, libpcsclite.so.1 from the system's own folders. handle NULL and *error when there is none.
+Library LoadSmartCardLibrary(std::string* error);
+bool InRemoteSession() noexcept;  // Windows: a remote desktop session; false elsewhere
+// The library that contains this code stays in memory until the process ends, because a thread of it may be stuck in the system.
+void StayLoaded() noexcept;
+bool ReplaceFile(const std::string& path, const std::string& content) noexcept;  // whole or not at all; makes its folder
+std::string StateFolder(bool per_user);  // where the product may remember things; "" when the system names none
+
 // Memory for secrets: locked (best effort), kept out of dumps where the system can, wiped before it is freed.
 void* SecretAllocate(size_t bytes);  // page aligned; throws LNX_E_OUT_OF_MEMORY
 void SecretFree(void* memory, size_t bytes) noexcept;

@@ -256,6 +256,48 @@ static void* MapPages(size_t size) {
   return begin + front;
 }
 
+Library LoadSmartCardLibrary(std::string* error) {
+  const char* name = "libpcsclite.so.1";
+  Library library{dlopen(name, RTLD_NOW | RTLD_LOCAL)};
+  if (library.handle == nullptr) *error = std::string(name) + " is not installed (Debian: apt install libpcsclite1 pcscd)";
+  return library;
+}
+
+bool InRemoteSession() noexcept { return false; }
+
+void StayLoaded() noexcept {
+  static const char marker = 0;
+  Dl_info info = {};
+  if (dladdr(&marker, &info) != 0 && info.dli_fname != nullptr) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+bool ReplaceFile(const std::string& path, const std::string& content) noexcept {
+  try {
+    MakeFolders(ParentPath(path));
+    const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
+    {
+      const Descriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+      if (file.get() < 0) return false;
+      const bool whole =
+          write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()) && fsync(file.get()) == 0;
+      if (!whole) {
+        unlink(temporary.c_str());
+        return false;
+      }
+    }
+    return std::rename(temporary.c_str(), path.c_str()) == 0;
+  } catch (...) {
+    return false;
+  }
+}
+
+std::string StateFolder(bool per_user) {
+  if (!per_user) return "/var/lib/lnx/state";
+  const std::string chosen = GetEnv("XDG_STATE_HOME"), home = GetEnv("HOME");
+  if (!chosen.empty()) return JoinPath(chosen, "lnx");
+  return home.empty() ? "" : JoinPath(home, ".local/state/lnx");
+}
+
 void* SecretAllocate(size_t bytes) {
   const size_t size = std::max<size_t>(bytes, 1);
   void* memory = MapPages(size);

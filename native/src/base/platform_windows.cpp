@@ -268,6 +268,53 @@ void* FindSymbol(Library library, const char* name) noexcept {
   return symbol;
 }
 
+Library LoadSmartCardLibrary(std::string* error) {
+  Library library{reinterpret_cast<void*>(LoadLibraryExW(L"winscard.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32))};
+  if (library.handle == nullptr) *error = "winscard.dll of System32: " + OsErrorText(GetLastError());
+  return library;
+}
+
+bool InRemoteSession() noexcept {
+  // user32 is not a dependency of this library; a service has none loaded and is in no remote session.
+  const HMODULE user32 = GetModuleHandleW(L"user32.dll");
+  if (user32 == nullptr) return false;
+  void* symbol = FindSymbol({reinterpret_cast<void*>(user32)}, "GetSystemMetrics");
+  int(WINAPI * metrics)(int) = nullptr;
+  std::memcpy(&metrics, &symbol, sizeof symbol);
+  return metrics != nullptr && metrics(0x1000 /* SM_REMOTESESSION */) != 0;
+}
+
+void StayLoaded() noexcept {
+  static const char marker = 0;
+  HMODULE module = nullptr;
+  const DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+  GetModuleHandleExW(flags, reinterpret_cast<LPCWSTR>(&marker), &module);
+}
+
+bool ReplaceFile(const std::string& path, const std::string& content) noexcept {
+  try {
+    MakeFolders(ParentPath(path));
+    const std::wstring temporary = Widen(path + "." + std::to_string(GetCurrentProcessId()) + ".tmp");
+    {
+      const Handle file(CreateFileW(temporary.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
+      if (file.get() == INVALID_HANDLE_VALUE) return false;
+      DWORD written = 0;
+      if (!WriteFile(file.get(), content.data(), static_cast<DWORD>(content.size()), &written, nullptr) ||
+          written != content.size() || !FlushFileBuffers(file.get())) {
+        return false;
+      }
+    }
+    return MoveFileExW(temporary.c_str(), Widen(path).c_str(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
+  } catch (...) {
+    return false;
+  }
+}
+
+std::string StateFolder(bool per_user) {
+  const std::string base = GetEnv(per_user ? "LOCALAPPDATA" : "ProgramData");
+  return base.empty() ? "" : JoinPath(base, "LNX\\state");
+}
+
 void* SecretAllocate(size_t bytes) {
   void* memory = VirtualAlloc(nullptr, std::max<size_t>(bytes, 1), MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
   if (memory == nullptr)

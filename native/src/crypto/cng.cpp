@@ -4,7 +4,9 @@
 #include <bcrypt.h>
 #include <wincrypt.h>
 
+#include <algorithm>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -53,6 +55,66 @@ class Hash {
   BCRYPT_HASH_HANDLE handle_ = nullptr;
 };
 
+class KeyHandle {
+ public:
+  KeyHandle() = default;
+  ~KeyHandle() {
+    if (handle_ != nullptr) BCryptDestroyKey(handle_);
+  }
+  KeyHandle(const KeyHandle&) = delete;
+  KeyHandle& operator=(const KeyHandle&) = delete;
+  BCRYPT_KEY_HANDLE get() const { return handle_; }
+  BCRYPT_KEY_HANDLE* out() { return &handle_; }
+
+ private:
+  BCRYPT_KEY_HANDLE handle_ = nullptr;
+};
+
+// header || X || Y [|| d], as BCRYPT_ECCKEY_BLOB asks for it. Wiped when it goes.
+class EccBlob {
+ public:
+  EccBlob(ULONG magic, Bytes point, Bytes secret) : bytes_(sizeof(BCRYPT_ECCKEY_BLOB) + 64 + secret.size) {
+    const BCRYPT_ECCKEY_BLOB header = {magic, 32};
+    std::memcpy(bytes_.data(), &header, sizeof header);
+    std::memcpy(bytes_.data() + sizeof header, point.data + 1, 64);
+    if (secret.size > 0) std::memcpy(bytes_.data() + sizeof header + 64, secret.data, secret.size);
+  }
+  ~EccBlob() { SecureZeroMemory(bytes_.data(), bytes_.size()); }
+  EccBlob(const EccBlob&) = delete;
+  EccBlob& operator=(const EccBlob&) = delete;
+  bool Import(const Algorithm& algorithm, const wchar_t* kind, KeyHandle* key) {
+    return BCryptImportKeyPair(algorithm.get(), nullptr, kind, key->out(), bytes_.data(), static_cast<ULONG>(bytes_.size()), 0) >=
+           0;
+  }
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
+
+bool ImportPoint(const Algorithm& algorithm, ULONG magic, Bytes point, KeyHandle* key) {
+  if (point.size != 65 || point[0] != 4) return false;
+  return EccBlob(magic, point, {}).Import(algorithm, BCRYPT_ECCPUBLIC_BLOB, key);
+}
+
+bool ImportPair(const Algorithm& algorithm, ULONG magic, const P256KeyPair& pair, KeyHandle* key) {
+  if (pair.point[0] != 4) return false;
+  EccBlob blob(magic, {pair.point.data(), pair.point.size()}, {pair.secret.data(), pair.secret.size()});
+  return blob.Import(algorithm, BCRYPT_ECCPRIVATE_BLOB, key);
+}
+
+// The raw secret of CNG is the X coordinate in little-endian order.
+bool Agree(BCRYPT_KEY_HANDLE own, BCRYPT_KEY_HANDLE peer, Key256* x) {
+  BCRYPT_SECRET_HANDLE secret = nullptr;
+  if (BCryptSecretAgreement(own, peer, &secret, 0) < 0) return false;
+  ULONG written = 0;
+  const NTSTATUS status =
+      BCryptDeriveKey(secret, BCRYPT_KDF_RAW_SECRET, nullptr, x->data(), static_cast<ULONG>(x->size()), &written, 0);
+  BCryptDestroySecret(secret);
+  if (status < 0 || written != x->size()) return false;
+  std::reverse(x->begin(), x->end());
+  return true;
+}
+
 }  // namespace
 
 Digest Sha256(Bytes data) {
@@ -90,6 +152,20 @@ AesGcm::AesGcm(Bytes key) : state_(std::make_unique<State>()) {
 }
 AesGcm::~AesGcm() = default;
 
+void AesGcm::Encrypt(Bytes nonce, Bytes aad, Bytes plain, uint8_t* out) {
+  const auto bytes = static_cast<ULONG>(plain.size);
+  BCRYPT_AUTHENTICATED_CIPHER_MODE_INFO info;
+  BCRYPT_INIT_AUTH_MODE_INFO(info);
+  info.pbNonce = Mutable(nonce);
+  info.cbNonce = Size(nonce);
+  info.pbAuthData = Mutable(aad);
+  info.cbAuthData = Size(aad);
+  info.pbTag = out + bytes;
+  info.cbTag = 16;
+  ULONG written = 0;
+  Check(BCryptEncrypt(state_->key, Mutable(plain), bytes, &info, nullptr, 0, out, bytes, &written, 0), "BCryptEncrypt");
+}
+
 bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, uint8_t* plain) {
   if (ciphertext.size < 16) return false;
   const size_t bytes = ciphertext.size - 16;
@@ -114,25 +190,71 @@ bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, Bytes tag, uint8_
 }
 
 bool VerifyP256(Bytes public_key, Bytes message, Bytes signature_rs) noexcept {
-  if (public_key.size != 65 || public_key[0] != 4 || signature_rs.size != 64) return false;
+  if (signature_rs.size != 64) return false;
   try {
     const Algorithm algorithm(BCRYPT_ECDSA_P256_ALGORITHM, 0);
-    std::vector<uint8_t> blob(sizeof(BCRYPT_ECCKEY_BLOB) + 64);
-    BCRYPT_ECCKEY_BLOB header = {BCRYPT_ECDSA_PUBLIC_P256_MAGIC, 32};
-    std::memcpy(blob.data(), &header, sizeof header);
-    std::memcpy(blob.data() + sizeof header, public_key.data + 1, 64);
-    BCRYPT_KEY_HANDLE key = nullptr;
-    if (BCryptImportKeyPair(algorithm.get(), nullptr, BCRYPT_ECCPUBLIC_BLOB, &key, blob.data(), static_cast<ULONG>(blob.size()),
-                            0) < 0)
-      return false;
+    KeyHandle key;
+    if (!ImportPoint(algorithm, BCRYPT_ECDSA_PUBLIC_P256_MAGIC, public_key, &key)) return false;
     Digest digest = Sha256(message);
-    const NTSTATUS status = BCryptVerifySignature(key, nullptr, digest.data(), static_cast<ULONG>(digest.size()),
-                                                  Mutable(signature_rs), Size(signature_rs), 0);
-    BCryptDestroyKey(key);
-    return status >= 0;
+    return BCryptVerifySignature(key.get(), nullptr, digest.data(), static_cast<ULONG>(digest.size()), Mutable(signature_rs),
+                                 Size(signature_rs), 0) >= 0;
   } catch (...) {
     return false;
   }
+}
+
+P256KeyPair GenerateP256() {
+  const Algorithm algorithm(BCRYPT_ECDH_P256_ALGORITHM, 0);
+  KeyHandle key;
+  Check(BCryptGenerateKeyPair(algorithm.get(), key.out(), 256, 0), "BCryptGenerateKeyPair");
+  Check(BCryptFinalizeKeyPair(key.get(), 0), "BCryptFinalizeKeyPair");
+  uint8_t blob[sizeof(BCRYPT_ECCKEY_BLOB) + 96];
+  ULONG written = 0;
+  Check(BCryptExportKey(key.get(), nullptr, BCRYPT_ECCPRIVATE_BLOB, blob, sizeof blob, &written, 0), "BCryptExportKey");
+  if (written != sizeof blob)
+    Fail(LNX_E_INTERNAL, {std::to_string(written) + " bytes", std::to_string(sizeof blob), "P-256 key"});
+  P256KeyPair pair;
+  pair.point[0] = 4;
+  std::memcpy(pair.point.data() + 1, blob + sizeof(BCRYPT_ECCKEY_BLOB), 64);
+  std::memcpy(pair.secret.data(), blob + sizeof(BCRYPT_ECCKEY_BLOB) + 64, 32);
+  SecureZeroMemory(blob, sizeof blob);
+  return pair;
+}
+
+bool OnCurveP256(Bytes point) noexcept {
+  try {
+    const Algorithm algorithm(BCRYPT_ECDH_P256_ALGORITHM, 0);
+    KeyHandle key;
+    return ImportPoint(algorithm, BCRYPT_ECDH_PUBLIC_P256_MAGIC, point, &key);
+  } catch (...) {
+    return false;
+  }
+}
+
+bool EcdhP256(const P256KeyPair& own, Bytes point, Key256* x) noexcept {
+  try {
+    const Algorithm algorithm(BCRYPT_ECDH_P256_ALGORITHM, 0);
+    KeyHandle key, peer;
+    return ImportPair(algorithm, BCRYPT_ECDH_PRIVATE_P256_MAGIC, own, &key) &&
+           ImportPoint(algorithm, BCRYPT_ECDH_PUBLIC_P256_MAGIC, point, &peer) && Agree(key.get(), peer.get(), x);
+  } catch (...) {
+    return false;
+  }
+}
+
+Signature256 SignP256(const P256KeyPair& own, Bytes message) {
+  const Algorithm algorithm(BCRYPT_ECDSA_P256_ALGORITHM, 0);
+  KeyHandle key;
+  if (!ImportPair(algorithm, BCRYPT_ECDSA_PRIVATE_P256_MAGIC, own, &key)) {
+    Fail(LNX_E_INTERNAL, {"a malformed key pair", "a P-256 key pair", "ECDSA"});
+  }
+  Digest digest = Sha256(message);
+  Signature256 signature;
+  ULONG written = 0;
+  Check(BCryptSignHash(key.get(), nullptr, digest.data(), static_cast<ULONG>(digest.size()), signature.data(),
+                       static_cast<ULONG>(signature.size()), &written, 0),
+        "BCryptSignHash");
+  return signature;
 }
 
 std::array<uint8_t, 65> ReadP256PublicPem(const std::string& pem, const std::string& path) {

@@ -1,5 +1,5 @@
 // The one door to cryptography. openssl.cpp on Linux, cng.cpp on Windows; both give the same bytes. Only what both can do:
-// one-shot AES-256-GCM, HKDF written over HMAC, ECDSA P-256 over a raw 64-byte r||s signature.
+// one-shot AES-256-GCM, HKDF written over HMAC, P-256: ECDSA over a raw 64-byte r||s signature, ECDH as the raw X coordinate.
 #pragma once
 
 #include <array>
@@ -37,6 +37,8 @@ class AesGcm {
  public:
   explicit AesGcm(Bytes key);
   ~AesGcm();
+  // out has room for plain.size + 16 bytes; the tag comes last. A nonce must never serve twice under one key.
+  void Encrypt(Bytes nonce, Bytes aad, Bytes plain, uint8_t* out);
   // ciphertext ends with the tag. plain has room for ciphertext.size - 16 bytes. False when the tag does not match; then
   // plain holds zeros.
   bool Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, uint8_t* plain);
@@ -53,6 +55,28 @@ bool VerifyP256(Bytes public_key, Bytes message, Bytes signature_rs) noexcept;
 
 // The 65-byte point of a PEM "PUBLIC KEY" (SubjectPublicKeyInfo, P-256). LNX_E_KEY_FILE otherwise.
 std::array<uint8_t, 65> ReadP256PublicPem(const std::string& pem, const std::string& path);
+
+using Point256 = std::array<uint8_t, 65>;  // 04 || X || Y
+using Signature256 = std::array<uint8_t, 64>;
+
+// A private key in memory, with its point. Wiped when it goes.
+struct P256KeyPair {
+  Key256 secret{};  // the scalar, big-endian
+  Point256 point{};
+
+  P256KeyPair() = default;
+  P256KeyPair(const P256KeyPair&) = default;
+  P256KeyPair& operator=(const P256KeyPair&) = default;
+  ~P256KeyPair();
+};
+
+P256KeyPair GenerateP256();
+bool OnCurveP256(Bytes point) noexcept;
+// The X coordinate of secret * point, big-endian. False for a malformed key, a point off the curve, or a pair that does not
+// belong together.
+bool EcdhP256(const P256KeyPair& own, Bytes point, Key256* x) noexcept;
+// ECDSA over SHA-256 of the message. LNX_E_INTERNAL for a malformed key.
+Signature256 SignP256(const P256KeyPair& own, Bytes message);
 
 void RandomBytes(uint8_t* out, size_t bytes);
 bool ConstantTimeEqual(Bytes a, Bytes b) noexcept;

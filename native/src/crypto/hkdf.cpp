@@ -10,6 +10,8 @@
 
 namespace lnx::crypto {
 
+P256KeyPair::~P256KeyPair() { platform::SecureWipe(secret.data(), secret.size()); }
+
 void HkdfSha256(Bytes ikm, Bytes salt, Bytes info, uint8_t* out, size_t out_bytes) {
   if (out_bytes > 255 * 32) Fail(LNX_E_INTERNAL, {std::to_string(out_bytes) + " bytes", "at most 8160", "HKDF"});
   const uint8_t zeros[32] = {};

@@ -28,7 +28,11 @@ using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Deleter<EVP_CIPHER_CTX, EV
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX, EVP_MD_CTX_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
 using PublicKey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY, EVP_PKEY_free>>;
+using PrivateKey = PublicKey;
 using Memory = std::unique_ptr<BIO, Deleter<BIO, BIO_free_all>>;
+using Number = std::unique_ptr<BIGNUM, Deleter<BIGNUM, BN_clear_free>>;
+using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Deleter<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>>;
+using Params = std::unique_ptr<OSSL_PARAM, Deleter<OSSL_PARAM, OSSL_PARAM_free>>;
 using Signature = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG, ECDSA_SIG_free>>;
 
 [[noreturn]] void FailCrypto(const char* what) {
@@ -53,6 +57,32 @@ PublicKey ImportPoint(Bytes point) noexcept {
   PublicKey owned(key);
   KeyContext check(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
   if (!check || EVP_PKEY_public_check(check.get()) <= 0) return nullptr;  // on the curve
+  return owned;
+}
+
+// A key pair whose two halves belong together; NULL otherwise.
+PrivateKey ImportPair(const P256KeyPair& pair) noexcept {
+  const Number secret(BN_secure_new());
+  ParamBuilder builder(OSSL_PARAM_BLD_new());
+  if (!secret || !builder || BN_bin2bn(pair.secret.data(), 32, secret.get()) == nullptr) return nullptr;
+  if (OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) != 1 ||
+      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, pair.point.data(), pair.point.size()) != 1 ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, secret.get()) != 1) {
+    return nullptr;
+  }
+  const Params params(OSSL_PARAM_BLD_to_param(builder.get()));
+  KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  EVP_PKEY* key = nullptr;
+  if (!params || !context || EVP_PKEY_fromdata_init(context.get()) <= 0 ||
+      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, params.get()) <= 0) {
+    return nullptr;
+  }
+  PrivateKey owned(key);
+  KeyContext check(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
+  if (!check || EVP_PKEY_public_check(check.get()) <= 0 || EVP_PKEY_private_check(check.get()) <= 0 ||
+      EVP_PKEY_pairwise_check(check.get()) <= 0) {
+    return nullptr;
+  }
   return owned;
 }
 
@@ -98,16 +128,30 @@ Digest HmacSha256(Bytes key, Bytes data) {
 }
 
 struct AesGcm::State {
-  CipherContext context{EVP_CIPHER_CTX_new()};
+  CipherContext context{EVP_CIPHER_CTX_new()}, encrypt{EVP_CIPHER_CTX_new()};
 };
 
 AesGcm::AesGcm(Bytes key) : state_(std::make_unique<State>()) {
   if (key.size != 32 || !state_->context ||
-      EVP_DecryptInit_ex2(state_->context.get(), EVP_aes_256_gcm(), key.data, nullptr, nullptr) != 1) {
+      EVP_DecryptInit_ex2(state_->context.get(), EVP_aes_256_gcm(), key.data, nullptr, nullptr) != 1 || !state_->encrypt ||
+      EVP_EncryptInit_ex2(state_->encrypt.get(), EVP_aes_256_gcm(), key.data, nullptr, nullptr) != 1) {
     FailCrypto("AES-256-GCM");
   }
 }
 AesGcm::~AesGcm() = default;
+
+void AesGcm::Encrypt(Bytes nonce, Bytes aad, Bytes plain, uint8_t* out) {
+  EVP_CIPHER_CTX* context = state_->encrypt.get();
+  int written = 0;
+  uint8_t last[16];
+  bool good = nonce.size == 12 && plain.size <= INT_MAX - 16 && aad.size <= INT_MAX && context != nullptr &&
+              EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data, nullptr) == 1;
+  if (good && aad.size > 0) good = EVP_EncryptUpdate(context, nullptr, &written, aad.data, static_cast<int>(aad.size)) == 1;
+  if (good && plain.size > 0) good = EVP_EncryptUpdate(context, out, &written, plain.data, static_cast<int>(plain.size)) == 1;
+  good = good && EVP_EncryptFinal_ex(context, last, &written) == 1;
+  good = good && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, 16, out + plain.size) == 1;
+  if (!good) FailCrypto("AES-256-GCM");
+}
 
 bool AesGcm::Decrypt(Bytes nonce, Bytes aad, Bytes ciphertext, uint8_t* plain) {
   if (ciphertext.size < 16) return false;
@@ -157,6 +201,60 @@ bool VerifyP256(Bytes public_key, Bytes message, Bytes signature_rs) noexcept {
   }
   ERR_clear_error();
   return good;
+}
+
+P256KeyPair GenerateP256() {
+  const PrivateKey key(EVP_EC_gen("prime256v1"));
+  P256KeyPair pair;
+  BIGNUM* secret = nullptr;
+  size_t length = 0;
+  const bool good = key && EVP_PKEY_get_bn_param(key.get(), OSSL_PKEY_PARAM_PRIV_KEY, &secret) == 1;
+  const Number owned(secret);
+  if (!good || BN_bn2binpad(secret, pair.secret.data(), 32) != 32 ||
+      EVP_PKEY_get_octet_string_param(key.get(), OSSL_PKEY_PARAM_PUB_KEY, pair.point.data(), pair.point.size(), &length) != 1 ||
+      length != pair.point.size()) {
+    FailCrypto("P-256 key");
+  }
+  return pair;
+}
+
+bool OnCurveP256(Bytes point) noexcept {
+  const bool good = ImportPoint(point) != nullptr;
+  ERR_clear_error();
+  return good;
+}
+
+bool EcdhP256(const P256KeyPair& own, Bytes point, Key256* x) noexcept {
+  const PrivateKey key = ImportPair(own);
+  const PublicKey peer = ImportPoint(point);
+  bool good = false;
+  if (key && peer) {
+    KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
+    size_t length = x->size();
+    good = context && EVP_PKEY_derive_init(context.get()) == 1 && EVP_PKEY_derive_set_peer(context.get(), peer.get()) == 1 &&
+           EVP_PKEY_derive(context.get(), x->data(), &length) == 1 && length == x->size();
+  }
+  ERR_clear_error();
+  return good;
+}
+
+Signature256 SignP256(const P256KeyPair& own, Bytes message) {
+  const PrivateKey key = ImportPair(own);
+  DigestContext context(EVP_MD_CTX_new());
+  uint8_t der[80];
+  size_t der_bytes = sizeof der;
+  if (!key || !context || EVP_DigestSignInit_ex(context.get(), nullptr, "SHA256", nullptr, nullptr, key.get(), nullptr) != 1 ||
+      EVP_DigestSign(context.get(), der, &der_bytes, message.data, message.size) != 1) {
+    FailCrypto("ECDSA P-256");
+  }
+  const uint8_t* begin = der;
+  const Signature signature(d2i_ECDSA_SIG(nullptr, &begin, static_cast<long>(der_bytes)));
+  Signature256 raw;
+  if (!signature || BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), raw.data(), 32) != 32 ||
+      BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), raw.data() + 32, 32) != 32) {
+    FailCrypto("ECDSA P-256");
+  }
+  return raw;
 }
 
 std::array<uint8_t, 65> ReadP256PublicPem(const std::string& pem, const std::string& path) {

@@ -1,0 +1,8 @@
+// What each file of lnx_testing adds to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <atomic>
+
+void BindTokens(pybind11::module_& m);
