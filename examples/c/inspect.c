@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8_main.h"
+
 static int fail(const char* what) {
   LnxErrorInfo error = {0};
   error.struct_size = sizeof error;
@@ -17,7 +19,7 @@ static uint32_t u32(const unsigned char* p) { return p[0] | p[1] << 8 | p[2] << 
 
 int main(int argc, char** argv) {
   if (argc < 3) return fprintf(stderr, "usage: inspect MODEL.lnx PICTURE.bmp [PUBLIC_KEY.pem]\n"), 2;
-  FILE* file = fopen(argv[2], "rb");
+  FILE* file = utf8_open(argv[2], "rb");
   unsigned char header[54];
   if (!file || fread(header, 1, 54, file) != 54 || memcmp(header, "BM", 2) || header[28] != 24)
     return fprintf(stderr, "no 24-bit BMP\n"), 2;

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools.dev import machine
+from tools.dev import machine, windows
 from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
 
 HEADERS_C = ("lnx/lnx.h",)
@@ -158,7 +158,7 @@ def python() -> None:
         say(f"Python tests, ONNX Runtime {version}")
         folder = machine.runtime_folder(version)
         env = {"LNX_RUNTIME_DIR": str(folder), "LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python")}
-        elsewhere = [f"--ignore=tests/{area}" for area in SERVICE_AREAS]
+        elsewhere = [f"--ignore=tests/{area}" for area in (*SERVICE_AREAS, "windows")]
         run([PYTHON, "-m", "pytest", "-q", "tests", *elsewhere], env=env)
 
 
@@ -182,6 +182,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "fuzz": fuzz_briefly,
     "python": python,
     "services": services,
+    "windows": windows.stage,
 }
 
 

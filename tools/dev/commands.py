@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tools.dev import checks, machine
+from tools.dev import checks, machine, windows
 from tools.dev.machine import PYTHON, ROOT, run, say
 
 
@@ -93,6 +93,7 @@ def main(arguments: list[str]) -> int:
     command.add_argument("--json", action="store_true", help="print one JSON object per benchmark")
     add("fuzz", fuzz).add_argument("--seconds", type=int, default=600, help="per target (default: 600)")
     add("gpu", gpu)
+    add("windows", windows.command).add_argument("pytest", nargs="*", help="words for pytest, after --")
     add("docs", docs).add_argument("--check", action="store_true", help="fail when a page is out of date")
     add("format", format_code)
 

@@ -52,7 +52,19 @@ PEER_PACKAGES: dict[str, tuple[str, ...]] = {
         "libusb-1.0-0",
         "strace",
     ),
-    "windows": (),
+    "windows": (
+        "g++-mingw-w64-x86-64-posix",
+        "binutils-mingw-w64-x86-64",
+        "mingw-w64-tools",
+        "wine",
+        "wine64",
+        "llvm-19",
+        "locales",
+        "osslsigncode",
+        "mono-mcs",
+        "mono-runtime",
+        "libmono-system-core4.0-cil",
+    ),
 }
 
 RUNTIMES = ("1.31.1", "1.26.0")  # ONNX Runtime versions that the product is tested with; the first is the default

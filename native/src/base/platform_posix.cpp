@@ -200,6 +200,12 @@ std::string OwnLibraryFolder() {
   return ParentPath(LibraryPathOfAddress(&marker));
 }
 
+void StayLoaded() noexcept {
+  static const char marker = 0;
+  Dl_info info = {};
+  if (dladdr(&marker, &info) != 0 && info.dli_fname != nullptr) dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 uint32_t ProcessId() noexcept { return static_cast<uint32_t>(getpid()); }
 
 uint32_t PhysicalCores() noexcept {

@@ -226,6 +226,13 @@ std::string OwnLibraryFolder() {
   return ParentPath(LibraryPathOfAddress(&marker));
 }
 
+void StayLoaded() noexcept {
+  static const char marker = 0;
+  HMODULE module = nullptr;
+  const DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+  GetModuleHandleExW(flags, reinterpret_cast<LPCWSTR>(&marker), &module);
+}
+
 uint32_t ProcessId() noexcept { return GetCurrentProcessId(); }
 
 uint32_t PhysicalCores() noexcept {

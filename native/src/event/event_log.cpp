@@ -202,6 +202,7 @@ void Log::Write(const char* event, const std::string& attributes_json) noexcept 
     if (s.folder.empty()) return;
     if (!s.running) {
       s.running = true;
+      platform::StayLoaded();
       std::thread([state = state_] { state->Work(); }).detach();
     }
     s.Accept(event, attributes_json);

@@ -86,6 +86,7 @@ Runtime& Runtime::Get(const std::string& runtime_dir) {
     if (runtime_dir.empty()) return *runtime;
     FailNotFound(candidates);
   }
+  platform::StayLoaded();
   LoadedLibrary library;
   const auto usable =
       std::find_if(candidates.begin(), candidates.end(), [&](Candidate& c) { return LoadCandidate(&c, &library); });

@@ -14,9 +14,14 @@ using lnx::Error;
 namespace platform = lnx::platform;
 
 std::string Folder() {
-  const auto path = std::filesystem::temp_directory_path() / "lnx 시험 폴더";
+  const auto path = std::filesystem::temp_directory_path() / std::filesystem::u8path("lnx 시험 폴더");
   std::filesystem::create_directories(path);
-  return path.string();
+  return path.u8string();
+}
+
+// A narrow std::string is not a path on Windows: there it would be read in the system's code page.
+void Write(const std::string& utf8_path, const std::string& text) {
+  std::ofstream(std::filesystem::u8path(utf8_path), std::ios::binary) << text;
 }
 
 LnxStatus OpenStatus(const std::string& path, uint64_t limit = 1000) {
@@ -30,7 +35,7 @@ LnxStatus OpenStatus(const std::string& path, uint64_t limit = 1000) {
 
 TEST(Files, KoreanPathsAreReadWhole) {
   const std::string path = platform::JoinPath(Folder(), "모델.bin");
-  std::ofstream(path, std::ios::binary) << "abc";
+  Write(path, "abc");
   const auto file = platform::FileView::Open(path, 1000);
   ASSERT_EQ(file->bytes().size, 3u);
   EXPECT_EQ(file->bytes()[2], 'c');
@@ -40,7 +45,7 @@ TEST(Files, EachProblemHasItsStatus) {
   EXPECT_EQ(OpenStatus(platform::JoinPath(Folder(), "none")), LNX_E_FILE_NOT_FOUND);
   EXPECT_EQ(OpenStatus(Folder()), LNX_E_FILE_READ);
   const std::string path = platform::JoinPath(Folder(), "large");
-  std::ofstream(path, std::ios::binary) << std::string(2000, 'x');
+  Write(path, std::string(2000, 'x'));
   EXPECT_EQ(OpenStatus(path), LNX_E_LIMIT);
 }
 

