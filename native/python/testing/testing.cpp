@@ -169,7 +169,10 @@ py::object HpkeOpen(const std::string& secret, const std::string& point, const s
 
 }  // namespace
 
+void BindDecode(py::module_& m);
+
 PYBIND11_MODULE(lnx_testing, m) {
+  BindDecode(m);
   m.def("open_status", &OpenStatus);
   m.def("flip_statuses", &FlipStatuses);
   m.def("truncation_statuses", &TruncationStatuses);

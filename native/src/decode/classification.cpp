@@ -65,12 +65,22 @@ class Classification final : public Decoder {
       return sa != sb ? sa > sb : a < b;
     });
     for (const int32_t id : w.order) {
+      if (options_.multi_label && w.scores[static_cast<size_t>(id)] < Floor(id, *job.params)) continue;
       const manifest::Label* label = manifest_->FindLabel(id);
       image->classes.Add(arena, LnxClass{id, w.scores[static_cast<size_t>(id)], label != nullptr ? label->name.c_str() : "", {}});
     }
   }
 
  private:
+  // Of a model with several labels per image, only those that may count are reported.
+  double Floor(int32_t id, const result::RunParams& params) const {
+    double threshold = params.threshold;
+    for (size_t i = 0; i < manifest_->labels.size(); ++i) {
+      if (manifest_->labels[i].id == id) threshold = params.class_threshold[i];
+    }
+    return threshold - params.guard_band;
+  }
+
   ManifestPtr manifest_;
   manifest::ClassificationDecode options_;
 };

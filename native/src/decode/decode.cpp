@@ -28,17 +28,43 @@ const runtime::Tensor& RequireOutput(const Job& job, size_t index, int32_t rank)
   return tensor;
 }
 
-std::unique_ptr<Decoder> MakeDecoder(std::shared_ptr<const manifest::Manifest> manifest,
-                                     const std::vector<runtime::IoInfo>& outputs) {
+namespace {
+
+const runtime::IoInfo& FirstFloat(const std::vector<runtime::IoInfo>& outputs) {
   if (outputs.empty() || outputs[0].dtype != manifest::DType::kF32) {
     Fail(LNX_E_GRAPH_MISMATCH,
          {outputs.empty() ? "no output" : std::string("output of type ") + manifest::DTypeName(outputs[0].dtype),
           "a float32 output", "the graph"});
   }
-  if (std::holds_alternative<manifest::ClassificationDecode>(manifest->decode))
-    return MakeClassification(std::move(manifest), outputs[0]);
-  if (std::holds_alternative<manifest::YoloxDecode>(manifest->decode)) return MakeYolox(std::move(manifest), outputs[0]);
-  return MakeSegmentation(std::move(manifest), outputs[0]);
+  return outputs[0];
+}
+
+// One overload per family of manifest::Decode.
+struct Maker {
+  ManifestPtr manifest;
+  const std::vector<runtime::IoInfo>& outputs;
+
+  using Made = std::unique_ptr<Decoder>;
+  Made operator()(const manifest::ClassificationDecode&) const { return MakeClassification(manifest, FirstFloat(outputs)); }
+  Made operator()(const manifest::YoloxDecode&) const { return MakeYolox(manifest, FirstFloat(outputs)); }
+  Made operator()(const manifest::SegmentationDecode&) const { return MakeSegmentation(manifest, FirstFloat(outputs)); }
+  Made operator()(const manifest::RtmdetDecode&) const { return MakeRtmdet(manifest, outputs); }
+  Made operator()(const manifest::RtdetrDecode&) const { return MakeRtdetr(manifest, outputs); }
+  Made operator()(const manifest::PpyoloeDecode&) const { return MakePpyoloe(manifest, outputs); }
+  Made operator()(const manifest::EfficientDetDecode&) const { return MakeEfficientDet(manifest, outputs); }
+  Made operator()(const manifest::InstanceDecode&) const { return MakeInstance(manifest, outputs); }
+  Made operator()(const manifest::AnomalyDecode&) const { return MakeAnomaly(manifest, outputs); }
+  Made operator()(const manifest::OcrDecode&) const {
+    Fail(LNX_E_UNKNOWN_OP, {"\"ocr\"", "a decoder of one graph", "decode.kind"});
+  }
+  Made operator()(const manifest::EnhancementDecode&) const { return MakeEnhancement(manifest, outputs); }
+};
+
+}  // namespace
+
+std::unique_ptr<Decoder> MakeDecoder(std::shared_ptr<const manifest::Manifest> manifest,
+                                     const std::vector<runtime::IoInfo>& outputs) {
+  return std::visit(Maker{manifest, outputs}, manifest->decode);
 }
 
 }  // namespace lnx::decode

@@ -17,6 +17,8 @@ struct Job {
   size_t output_count = 0;
   int64_t batch_index = 0;
   const image::Geometry* geometry = nullptr;
+  const float* input = nullptr;  // input tensor of this image, when it is float32
+  size_t input_elements = 0;
   const result::RunParams* params = nullptr;
 };
 

@@ -81,6 +81,33 @@ void Measure(const RegionJob& job, Workspace& w) {
   }
 }
 
+// Component number + 1 of each pixel, for tracing.
+void NumberPixels(const RegionJob& job, Workspace& w) {
+  w.component_of.assign(static_cast<size_t>(job.width) * static_cast<size_t>(job.height), 0);
+  w.visited.assign(w.component_of.size(), 0);
+  for (size_t i = 0; i < w.spans.size(); ++i) {
+    int32_t* row = w.component_of.data() + static_cast<size_t>(w.spans[i].y) * static_cast<size_t>(job.width);
+    std::fill(row + w.spans[i].begin, row + w.spans[i].end, w.components[static_cast<size_t>(w.roots[i])].root + 1);
+  }
+}
+
+// What its pixels say about a region; polygons and run lengths come later.
+LnxRegion Described(const RegionJob& job, const Component& c, int32_t class_id) {
+  LnxRegion region{};
+  region.class_id = class_id;
+  region.score_max = c.score_max;
+  region.score_mean = static_cast<float>(c.score_sum / static_cast<double>(c.area));
+  region.area_px = static_cast<float>(c.area);
+  region.box = {static_cast<float>(c.x1 + job.left), static_cast<float>(c.y1 + job.top), static_cast<float>(c.x2 + job.left),
+                static_cast<float>(c.y2 + job.top)};
+  region.centroid = {static_cast<float>(c.x_sum / static_cast<double>(c.area) + job.left),
+                     static_cast<float>(c.y_sum / static_cast<double>(c.area) + job.top)};
+  region.polygon_index = region.rle_index = -1;
+  const manifest::Label* label = job.manifest->FindLabel(class_id);
+  region.name = label != nullptr ? label->name.c_str() : "";
+  return region;
+}
+
 // Background that no path connects with the border belongs to what surrounds it.
 void FillHoles(const RegionJob& job, Workspace& w, uint8_t* labels) {
   const auto width = static_cast<size_t>(job.width), height = static_cast<size_t>(job.height);
@@ -107,6 +134,49 @@ void FillHoles(const RegionJob& job, Workspace& w, uint8_t* labels) {
 
 }  // namespace
 
+RegionJob PartOf(const image::Geometry& g, const manifest::Manifest& manifest, const result::RunParams& params) {
+  RegionJob job;
+  job.width = g.part_width;
+  job.height = g.part_height;
+  job.left = g.part_x;
+  job.top = g.part_y;
+  job.full_width = g.image_width;
+  job.full_height = g.image_height;
+  job.manifest = &manifest;
+  job.params = &params;
+  return job;
+}
+
+int32_t AddWholeRegion(const RegionJob& job, int32_t class_id, float score, Workspace& w, result::Arena& arena,
+                       result::ImageResult* image) {
+  CollectSpans(job, w.spans);
+  if (w.spans.empty()) return -1;
+  Measure(job, w);
+  Component whole = w.components.front();
+  for (size_t i = 1; i < w.components.size(); ++i) {
+    const Component& c = w.components[i];
+    whole.area += c.area;
+    whole.score_sum += c.score_sum, whole.x_sum += c.x_sum, whole.y_sum += c.y_sum;
+    whole.score_max = std::max(whole.score_max, c.score_max);
+    whole.x1 = std::min(whole.x1, c.x1), whole.x2 = std::max(whole.x2, c.x2);
+    whole.y1 = std::min(whole.y1, c.y1), whole.y2 = std::max(whole.y2, c.y2);
+  }
+  LnxRegion region = Described(job, whole, class_id);
+  region.score_max = score;
+  const bool polygons = (job.params->want & LNX_WANT_NO_POLYGONS) == 0, rles = (job.params->want & LNX_WANT_RLE) != 0;
+  if (polygons || rles) NumberPixels(job, w);
+  if (polygons) {
+    region.polygon_index = static_cast<int32_t>(image->polygons.size());
+    for (const Component& c : w.components) region.polygon_count += TracePolygons(job, c, w, arena, image);
+  }
+  if (rles) {
+    for (int32_t& number : w.component_of) number = number > 0 ? whole.root + 1 : 0;
+    region.rle_index = AddRle(job, whole, w, arena, image);
+  }
+  image->regions.Add(arena, region);
+  return static_cast<int32_t>(image->regions.size()) - 1;
+}
+
 void FindRegions(const RegionJob& job, Workspace& w, result::Arena& arena, result::ImageResult* image) {
   if (job.fill_holes) FillHoles(job, w, w.labels.data());
   CollectSpans(job, w.spans);
@@ -120,8 +190,8 @@ void FindRegions(const RegionJob& job, Workspace& w, result::Arena& arena, resul
       threshold = job.params->class_threshold[k];
       smallest = job.params->class_min_area[k];
     }
-    if (static_cast<double>(c.area) >= smallest && c.score_max >= threshold - job.params->guard_band)
-      w.kept.push_back(static_cast<int32_t>(i));
+    const bool strong = !job.by_score || c.score_max >= threshold - job.params->guard_band;
+    if (static_cast<double>(c.area) >= smallest && strong) w.kept.push_back(static_cast<int32_t>(i));
   }
   std::sort(w.kept.begin(), w.kept.end(), [&](int32_t a, int32_t b) {
     const Component &ca = w.components[static_cast<size_t>(a)], &cb = w.components[static_cast<size_t>(b)];
@@ -132,28 +202,11 @@ void FindRegions(const RegionJob& job, Workspace& w, result::Arena& arena, resul
 
   const bool polygons = (job.params->want & LNX_WANT_NO_POLYGONS) == 0, rles = (job.params->want & LNX_WANT_RLE) != 0;
   if (polygons || rles) {
-    // Component number + 1 of each pixel, for tracing.
-    w.component_of.assign(static_cast<size_t>(job.width) * static_cast<size_t>(job.height), 0);
-    w.visited.assign(w.component_of.size(), 0);
-    for (size_t i = 0; i < w.spans.size(); ++i) {
-      int32_t* row = w.component_of.data() + static_cast<size_t>(w.spans[i].y) * static_cast<size_t>(job.width);
-      std::fill(row + w.spans[i].begin, row + w.spans[i].end, w.components[static_cast<size_t>(w.roots[i])].root + 1);
-    }
+    NumberPixels(job, w);
   }
   for (const int32_t index : w.kept) {
     const Component& c = w.components[static_cast<size_t>(index)];
-    LnxRegion region{};
-    region.class_id = c.label - 1;
-    region.score_max = c.score_max;
-    region.score_mean = static_cast<float>(c.score_sum / static_cast<double>(c.area));
-    region.area_px = static_cast<float>(c.area);
-    region.box = {static_cast<float>(c.x1 + job.left), static_cast<float>(c.y1 + job.top), static_cast<float>(c.x2 + job.left),
-                  static_cast<float>(c.y2 + job.top)};
-    region.centroid = {static_cast<float>(c.x_sum / static_cast<double>(c.area) + job.left),
-                       static_cast<float>(c.y_sum / static_cast<double>(c.area) + job.top)};
-    region.polygon_index = region.rle_index = -1;
-    const manifest::Label* label = job.manifest->FindLabel(region.class_id);
-    region.name = label != nullptr ? label->name.c_str() : "";
+    LnxRegion region = Described(job, c, c.label - 1);
     if (polygons) {
       region.polygon_index = static_cast<int32_t>(image->polygons.size());
       region.polygon_count = TracePolygons(job, c, w, arena, image);

@@ -31,9 +31,12 @@ class Workspace {
  public:
   std::vector<float> scores;
   std::vector<int32_t> order;
+  std::vector<float> best_value;
+  std::vector<int32_t> best_class;
   std::vector<Candidate> candidates, sorted;
   std::vector<uint8_t> removed;
   std::vector<float> row0, row1, mixed, best, plane, all_best;
+  std::vector<float> map, other_map, padded;  // anomaly and enhancement
   std::vector<int32_t> columns;
   std::vector<float> weights;
   std::vector<uint8_t> labels, label_map, visited;
@@ -56,10 +59,17 @@ struct RegionJob {
   int32_t width = 0, height = 0, left = 0, top = 0, full_width = 0, full_height = 0;
   uint32_t connectivity = 8;
   bool fill_holes = false;
+  bool by_score = true;  // false: a region counts whatever its score is
   const manifest::Manifest* manifest = nullptr;
   const result::RunParams* params = nullptr;
 };
+// The part of the image that the geometry shows; labels and scores are still to be set.
+RegionJob PartOf(const image::Geometry& geometry, const manifest::Manifest& manifest, const result::RunParams& params);
 void FindRegions(const RegionJob& job, Workspace& workspace, result::Arena& arena, result::ImageResult* image);
+
+// All foreground pixels of job.labels as one region, however many parts it has. -1 when there is no pixel.
+int32_t AddWholeRegion(const RegionJob& job, int32_t class_id, float score, Workspace& workspace, result::Arena& arena,
+                       result::ImageResult* image);
 
 // Polygons of one component along pixel corners: the outline first, then its holes. Returns how many were added.
 uint32_t TracePolygons(const RegionJob& job, const Component& component, Workspace& workspace, result::Arena& arena,

@@ -4,13 +4,12 @@
 #include <string>
 
 #include "base/status.h"
+#include "decode/boxes.h"
 #include "decode/families.h"
 #include "decode/workspace.h"
 
 namespace lnx::decode {
 namespace {
-
-float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 
 class Yolox final : public Decoder {
  public:
@@ -24,7 +23,7 @@ class Yolox final : public Decoder {
       Fail(LNX_E_OUTPUT_SHAPE, {std::to_string(values) + " values per anchor", "at least 6", std::string(output.name)});
     const float* data = output.F32() + job.batch_index * anchors * values;
     w.candidates.clear();
-    const double floor = std::max(options_.score_floor, Lowest(*job.params));
+    const double floor = std::max(options_.score_floor, LowestThreshold(*job.params));
     if (options_.decoded) {
       for (int64_t a = 0; a < anchors; ++a) {
         CheckAhead(data, a, anchors, values);
@@ -34,20 +33,13 @@ class Yolox final : public Decoder {
       ConsiderGrid(data, anchors, values, floor, *job.geometry, w);
     }
     SuppressOverlaps(manifest_->nms, job.params->nms_iou, job.params->max_objects, &w);
-    for (const Candidate& c : w.sorted) AddObject(c, job, arena, image);
+    AddObjects(*manifest_, job, manifest::BoxSpace::kInput, w, arena, image);
   }
 
  private:
   struct Cell {  // of a raw head; stride 0 = decoded already
     float x = 0, y = 0, stride = 0;
   };
-
-  // The lowest score that may still count, guard band included.
-  static double Lowest(const result::RunParams& params) {
-    double lowest = params.threshold;
-    for (const double t : params.class_threshold) lowest = std::min(lowest, t);
-    return lowest - params.guard_band;
-  }
 
   // Checks a block of anchors for NaN just before they are looked at, so that memory is read once.
   static void CheckAhead(const float* data, int64_t anchor, int64_t anchors, int64_t values) {
@@ -96,29 +88,6 @@ class Yolox final : public Decoder {
     }
     w.candidates.push_back(
         {cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2, score, static_cast<int32_t>(best), anchor});
-  }
-
-  // Back to the caller's image, cut at its borders; per-class threshold and smallest area.
-  void AddObject(const Candidate& c, const Job& job, result::Arena& arena, result::ImageResult* image) const {
-    const image::Geometry& g = *job.geometry;
-    const auto x = [&](float v) { return static_cast<float>(std::clamp(g.X(v), 0.0, static_cast<double>(g.image_width))); };
-    const auto y = [&](float v) { return static_cast<float>(std::clamp(g.Y(v), 0.0, static_cast<double>(g.image_height))); };
-    LnxObject object{};
-    object.box = {x(c.x1), y(c.y1), x(c.x2), y(c.y2)};
-    object.score = c.score;
-    object.class_id = c.class_id;
-    object.area_px = (object.box.x2 - object.box.x1) * (object.box.y2 - object.box.y1);
-    object.region_index = -1;
-    object.name = "";
-    double threshold = job.params->threshold, smallest = job.params->min_area_px;
-    for (size_t i = 0; i < manifest_->labels.size(); ++i) {
-      if (manifest_->labels[i].id != c.class_id) continue;
-      object.name = manifest_->labels[i].name.c_str();
-      threshold = job.params->class_threshold[i];
-      smallest = job.params->class_min_area[i];
-    }
-    if (c.score < threshold - job.params->guard_band || object.area_px < smallest) return;
-    image->objects.Add(arena, object);
   }
 
   ManifestPtr manifest_;

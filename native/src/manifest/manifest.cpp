@@ -10,6 +10,9 @@ namespace {
 constexpr std::initializer_list<std::pair<const char*, LnxTask>> kTasks = {{"classification", LNX_TASK_CLASSIFICATION},
                                                                            {"detection", LNX_TASK_DETECTION},
                                                                            {"segmentation", LNX_TASK_SEGMENTATION},
+                                                                           {"anomaly", LNX_TASK_ANOMALY},
+                                                                           {"enhancement", LNX_TASK_ENHANCEMENT},
+
                                                                            {"ocr", LNX_TASK_OCR}};
 constexpr std::initializer_list<std::pair<const char*, DType>> kDTypes = {
     {"f32", DType::kF32}, {"f16", DType::kF16}, {"u8", DType::kU8},    {"i32", DType::kI32},
@@ -48,6 +51,20 @@ void CheckSchema(const std::string& schema) {
   if (major > kSchemaMajor) Fail(LNX_E_MANIFEST_VERSION, {"schema " + schema, "schema 1.x", "schema"});
 }
 
+// Everything but the image is filled from its size. "image" when nothing is said.
+std::string ParseInputRole(ObjectReader& r) {
+  const std::string image = "image";
+  return r.Word<std::string>("role",
+                             {{"image", "image"},
+                              {"input_wh", "input_wh"},
+                              {"input_hw", "input_hw"},
+                              {"image_wh", "image_wh"},
+                              {"image_hw", "image_hw"},
+                              {"scale_hw", "scale_hw"},
+                              {"ones", "ones"}},
+                             &image);
+}
+
 TensorSpec ParseTensor(const json& value, const std::string& path, bool input) {
   ObjectReader r(value, path);
   TensorSpec spec;
@@ -62,8 +79,10 @@ TensorSpec ParseTensor(const json& value, const std::string& path, bool input) {
       r.Refuse("shape", ObjectReader::Shown(side), "1 or more, or a name for a dynamic axis");
     }
   }
-  if (input) spec.layout = r.Word<std::string>("layout", {{"NCHW", "NCHW"}, {"NHWC", "NHWC"}});
-  if (!input) spec.role = r.Text("role", "");
+  spec.role = input ? ParseInputRole(r) : r.Text("role", "");
+  const std::string nchw = "NCHW";
+  const bool image = spec.role == "image";
+  if (input) spec.layout = r.Word<std::string>("layout", {{"NCHW", "NCHW"}, {"NHWC", "NHWC"}}, image ? nullptr : &nchw);
   r.Done();
   return spec;
 }
@@ -85,6 +104,11 @@ Graph ParseGraph(const json& value, const std::string& path, std::vector<PreOp>*
   }
   if (graph.inputs.empty()) r.Refuse("inputs", "an empty list", "at least one input");
   if (graph.outputs.empty()) r.Refuse("outputs", "an empty list", "at least one output");
+  size_t images = 0;
+  for (size_t i = 0; i < graph.inputs.size(); ++i) {
+    if (graph.inputs[i].role == "image") graph.image_input = i, ++images;
+  }
+  if (images != 1) r.Refuse("inputs", std::to_string(images) + " inputs with the role \"image\"", "exactly one");
   graph.batch = r.Has("batch") ? r.Integers("batch", 1, 64) : std::vector<int64_t>{1};
   r.Find("batch");
   if (graph.batch.empty()) graph.batch = {1};

@@ -11,6 +11,7 @@
 
 #include "base/span.h"
 #include "lnx/lnx.h"
+#include "manifest/families.h"
 #include "manifest/ocr.h"
 
 namespace lnx::manifest {
@@ -26,7 +27,9 @@ struct TensorSpec {
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;  // -1 = dynamic ("N" or any text in JSON)
   std::string layout;          // inputs: "NCHW" | "NHWC"
-  std::string role;  // outputs: "logits" | "probabilities" | "yolox_decoded" | "yolox_raw" | "mask_probabilities" | "mask_logits"
+  // Inputs: "image" (the first, unless said), "input_wh", "input_hw", "image_wh", "image_hw", "scale_hw", "ones". Outputs: what
+  // the decoder looks for.
+  std::string role;
 };
 
 struct Graph {
@@ -35,6 +38,7 @@ struct Graph {
   std::string weights;           // entry name of the external data, "" = none
   std::string weights_location;  // the file name by which model.onnx refers to it
   std::vector<TensorSpec> inputs, outputs;
+  size_t image_input = 0;      // index of the input with the role "image"
   std::vector<int64_t> batch;  // batch sizes to warm up; {1} when the graph is fixed
 };
 
@@ -121,7 +125,8 @@ struct SegmentationDecode {  // {"kind":"segmentation",...}; output [N,C,H,W] or
   bool fill_holes = false;
   uint32_t connectivity = 8;
 };
-using Decode = std::variant<ClassificationDecode, YoloxDecode, SegmentationDecode, OcrDecode>;
+using Decode = std::variant<ClassificationDecode, YoloxDecode, SegmentationDecode, RtmdetDecode, RtdetrDecode, PpyoloeDecode,
+                            EfficientDetDecode, InstanceDecode, AnomalyDecode, EnhancementDecode, OcrDecode>;
 
 struct Nms {  // {"kind":"class_aware","iou":0.65,"pre_top_k":1000,"max":300}
   bool class_aware = true;

@@ -8,6 +8,13 @@ namespace lnx::manifest {
 
 std::vector<PreOp> ParsePre(const json& values, const std::string& path);
 Decode ParseDecode(const json& value, LnxTask task);
+RtmdetDecode ParseRtmdet(ObjectReader& r);
+RtdetrDecode ParseRtdetr(ObjectReader& r);
+PpyoloeDecode ParsePpyoloe(ObjectReader& r);
+EfficientDetDecode ParseEfficientDet(ObjectReader& r);
+InstanceDecode ParseInstance(ObjectReader& r);
+AnomalyDecode ParseAnomaly(ObjectReader& r);
+EnhancementDecode ParseEnhancement(ObjectReader& r);
 Nms ParseNms(const json& value);
 std::vector<Label> ParseLabels(const json& values);
 Thresholds ParseThresholds(const json& value);

@@ -74,18 +74,27 @@ uint32_t ParseColorCode(ObjectReader& r) {
 
 Decode ParseDecode(const json& value, LnxTask task) {
   ObjectReader r(value, "decode");
-  const LnxTask kind = r.Word<LnxTask>("kind",
-                                       {{"classification", LNX_TASK_CLASSIFICATION},
-                                        {"yolox", LNX_TASK_DETECTION},
-                                        {"segmentation", LNX_TASK_SEGMENTATION},
-                                        {"ocr", LNX_TASK_OCR}},
-                                       nullptr, true);
-  if (kind != task) r.Refuse("kind", r.Text("kind"), std::string("a decoder for task \"") + TaskName(task) + "\"");
-  Decode decode;
-  if (kind == LNX_TASK_CLASSIFICATION) decode = ParseClassification(r);
-  if (kind == LNX_TASK_DETECTION) decode = ParseYolox(r);
-  if (kind == LNX_TASK_SEGMENTATION) decode = ParseSegmentation(r);
-  if (kind == LNX_TASK_OCR) decode = ParseOcr(r);
+  using Parser = Decode (*)(ObjectReader&);
+  struct Family {
+    LnxTask task;
+    Parser parse;
+  };
+  const auto family = r.Word<Family>(
+      "kind",
+      {{"classification", {LNX_TASK_CLASSIFICATION, [](ObjectReader& o) -> Decode { return ParseClassification(o); }}},
+       {"yolox", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseYolox(o); }}},
+       {"rtmdet", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseRtmdet(o); }}},
+       {"rtdetr", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseRtdetr(o); }}},
+       {"ppyoloe", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParsePpyoloe(o); }}},
+       {"efficientdet", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseEfficientDet(o); }}},
+       {"instance", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseInstance(o); }}},
+       {"segmentation", {LNX_TASK_SEGMENTATION, [](ObjectReader& o) -> Decode { return ParseSegmentation(o); }}},
+       {"anomaly", {LNX_TASK_ANOMALY, [](ObjectReader& o) -> Decode { return ParseAnomaly(o); }}},
+       {"enhancement", {LNX_TASK_ENHANCEMENT, [](ObjectReader& o) -> Decode { return ParseEnhancement(o); }}},
+       {"ocr", {LNX_TASK_OCR, [](ObjectReader& o) -> Decode { return ParseOcr(o); }}}},
+      nullptr, true);
+  if (family.task != task) r.Refuse("kind", r.Text("kind"), std::string("a decoder for task \"") + TaskName(task) + "\"");
+  Decode decode = family.parse(r);
   r.Done();
   return decode;
 }

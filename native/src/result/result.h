@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -75,6 +76,7 @@ class List {
 // Thresholds in force for one run: manifest < session parameters < LnxRunOptions.
 struct RunParams {
   double threshold = 0.5, guard_band = 0, min_area_px = 0, nms_iou = 0.65;
+  double mask_threshold = std::numeric_limits<double>::quiet_NaN();  // NaN = as the manifest says
   uint32_t max_objects = 300, top_k = 5, want = 0;
   std::vector<double> class_threshold;  // per label, resolved (never NaN)
   std::vector<double> class_min_area;   // per label, resolved
@@ -82,6 +84,10 @@ struct RunParams {
 
 struct ImageResult {
   LnxSummary summary{};
+  // The model itself scores the image (anomaly): score rules then look at this score, and count and area rules at the regions,
+  // which the mask threshold has already decided about.
+  bool scored = false;
+  float score_raw = 0, score_norm = 0;
   List<LnxClass> classes;
   List<LnxObject> objects;
   List<LnxRegion> regions;

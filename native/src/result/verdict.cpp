@@ -52,23 +52,33 @@ class Judge {
       *best = item;
       *threshold = limit;
     };
+    if (image_.scored) {
+      ForEach(Rule::Kind::kScore, consider);
+      return found;
+    }
     bool any_rule = false;
     for (const Rule& rule : manifest_.verdict.rules) {
       if (rule.kind == Rule::Kind::kTopBelow || rule.then == LNX_VERDICT_OK) continue;
       any_rule = true;
-      ForEach([&](const Item& item) {
+      ForEach(rule.kind, [&](const Item& item) {
         if (Wanted(rule, item.class_id)) consider(item);
       });
     }
-    if (!any_rule) ForEach(consider);
+    if (!any_rule) ForEach(Rule::Kind::kScore, consider);
     return found;
   }
 
  private:
+  // What a kind of rule looks at.
   template <typename Function>
-  void ForEach(Function&& function) const {
-    for (const LnxClass& c : image_.classes) function(Item{c.class_id, c.score, 0});
+  void ForEach(Rule::Kind kind, Function&& function) const {
+    const bool of_image = kind == Rule::Kind::kScore || kind == Rule::Kind::kTopBelow;
+    if (!image_.scored || of_image) {
+      for (const LnxClass& c : image_.classes) function(Item{c.class_id, c.score, 0});
+    }
+    if (image_.scored && of_image) return;
     for (const LnxObject& o : image_.objects) function(Item{o.class_id, o.score, o.area_px});
+    if (image_.objects.size() > 0) return;  // regions are the masks of objects
     for (const LnxRegion& r : image_.regions) function(Item{r.class_id, r.score_max, r.area_px});
   }
 
@@ -85,6 +95,7 @@ class Judge {
   bool Counts(const Item& item, double shift) const {
     const size_t i = LabelIndex(item.class_id);
     const double smallest = i < params_.class_min_area.size() ? params_.class_min_area[i] : params_.min_area_px;
+    if (image_.scored && item.area > 0) return item.area >= smallest;
     const bool large = image_.classes.size() > 0 || item.area >= smallest;
     return large && item.score >= Threshold(item.class_id) + shift;
   }
@@ -96,11 +107,11 @@ class Judge {
     double count = 0, area = 0, best = 0;
     bool any = false;
     if (rule.kind == Rule::Kind::kTopBelow) {
-      ForEach([&](const Item& item) { best = std::max(best, static_cast<double>(item.score)); });
+      ForEach(rule.kind, [&](const Item& item) { best = std::max(best, static_cast<double>(item.score)); });
       *measured = best;
       return best < rule.at_least + shift;
     }
-    ForEach([&](const Item& item) {
+    ForEach(rule.kind, [&](const Item& item) {
       if (!Wanted(rule, item.class_id) || !Counts(item, shift)) return;
       any = true;
       count += 1;
@@ -146,6 +157,8 @@ void CheckNumbers(const ImageResult& image) {
   for (const LnxClass& c : image.classes) check(c.score, "a class");
   for (const LnxObject& o : image.objects) check(o.score, "an object");
   for (const LnxRegion& r : image.regions) check(r.score_max, "a region");
+  check(image.score_raw, "the image");
+  check(image.score_norm, "the image");
 }
 
 }  // namespace
@@ -169,6 +182,7 @@ void DecideVerdict(const manifest::Manifest& manifest, const RunParams& params, 
   double threshold = params.threshold;
   const bool found = judge.Best(&best, &threshold);
   summary.score_raw = summary.score_norm = found ? best.score : 0.0f;
+  if (image->scored) summary.score_raw = image->score_raw, summary.score_norm = image->score_norm;
   summary.threshold = static_cast<float>(threshold);
   summary.guard_band = static_cast<float>(params.guard_band);
 

@@ -76,7 +76,8 @@ struct Core {
   std::unique_ptr<Parameters> parameters;
   std::unique_ptr<event::RunSummary> summary;
   SlotPool slots;
-  std::vector<int64_t> input_shape;  // of graph input 0; [0] = -1 when the batch is dynamic
+  size_t image_input = 0;            // index of the graph input that takes the image
+  std::vector<int64_t> input_shape;  // of that input; [0] = -1 when the batch is dynamic
   int64_t fixed_batch = 0;           // 0 = dynamic
   uint32_t max_batch = 1;
   bool events = true;
@@ -89,6 +90,11 @@ struct Core {
 // Runs n images in a slot. The caller gives the storage back.
 result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
                            int64_t queued_at);
+
+// Fills the inputs that tell the graph about sizes, for image `index` of the batch. See extra_inputs.cpp.
+void CheckExtraInputs(const Core& core);
+std::vector<int64_t> ExtraInputShape(const Core& core, size_t input, int64_t batch);
+void FillExtraInputs(const Core& core, const image::Geometry& geometry, int64_t index, runtime::Slot* slot);
 
 std::string DescribeJson(const Core& core);
 bool RunSelfTest(Core& core, LnxSelfTestReport* report);

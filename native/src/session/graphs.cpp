@@ -49,8 +49,8 @@ std::unique_ptr<runtime::Model> LoadGraph(container::Container& container, const
 }
 
 manifest::TensorSpec RealInput(const manifest::Graph& graph, const runtime::Model& model) {
-  manifest::TensorSpec input = graph.inputs[0];
-  const std::vector<int64_t>& real = model.inputs()[0].shape;
+  manifest::TensorSpec input = graph.inputs[graph.image_input];
+  const std::vector<int64_t>& real = model.inputs()[graph.image_input].shape;
   for (size_t d = 0; d < real.size(); ++d) {
     if (real[d] > 0 || d == 0) input.shape[d] = real[d];
   }

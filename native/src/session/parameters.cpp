@@ -11,7 +11,19 @@ namespace {
 
 using nlohmann::ordered_json;
 
-enum Kind : size_t { kThreshold, kGuard, kMinArea, kMaxObjects, kTopK, kNmsIou, kWant, kClassThreshold, kClassMinArea, kKinds };
+enum Kind : size_t {
+  kThreshold,
+  kGuard,
+  kMinArea,
+  kMaxObjects,
+  kTopK,
+  kNmsIou,
+  kMaskThreshold,
+  kWant,
+  kClassThreshold,
+  kClassMinArea,
+  kKinds
+};
 
 struct Definition {
   const char* key;  // one that ends with '/' is followed by a label's name
@@ -21,18 +33,21 @@ struct Definition {
 
 constexpr double kHuge = 1e9;
 constexpr Definition kDefinitions[kKinds] = {
-    {"threshold", false, -kHuge, kHuge},
-    {"guard_band", false, 0, kHuge},
-    {"min_area_px", false, 0, 1e12},
-    {"max_objects", true, 1, 10000},
-    {"top_k", true, 1, 65536},
-    {"nms_iou", false, 0, 1},
-    {"want", true, 0, 15},
-    {"class_threshold/", false, -kHuge, kHuge},
+    {"threshold", false, -kHuge, kHuge},      {"guard_band", false, 0, kHuge}, {"min_area_px", false, 0, 1e12},
+    {"max_objects", true, 1, 10000},          {"top_k", true, 1, 65536},       {"nms_iou", false, 0, 1},
+    {"mask_threshold", false, -kHuge, kHuge}, {"want", true, 0, 15},           {"class_threshold/", false, -kHuge, kHuge},
     {"class_min_area_px/", false, 0, 1e12},
 };
 
 bool PerClass(size_t definition) { return definition == kClassThreshold || definition == kClassMinArea; }
+
+// What the family's manifest says; 0.5 where there is no mask.
+double MaskThreshold(const manifest::Decode& decode) {
+  if (const auto* d = std::get_if<manifest::SegmentationDecode>(&decode)) return d->mask_threshold;
+  if (const auto* d = std::get_if<manifest::InstanceDecode>(&decode)) return d->mask_threshold;
+  if (const auto* d = std::get_if<manifest::AnomalyDecode>(&decode)) return d->mask_threshold;
+  return 0.5;
+}
 
 std::string Text(double value) {
   char text[32];
@@ -49,6 +64,7 @@ Parameters::Parameters(std::shared_ptr<const manifest::Manifest> manifest, const
   current_.guard_band = std::isnan(options.guard_band) ? m.thresholds.guard : options.guard_band;
   current_.nms_iou = m.nms.iou;
   current_.max_objects = m.nms.max;
+  current_.mask_threshold = MaskThreshold(m.decode);
   if (const auto* c = std::get_if<manifest::ClassificationDecode>(&m.decode)) current_.top_k = c->top_k;
   current_.want = options.want;
   for (const manifest::Label& label : m.labels) {
@@ -91,6 +107,8 @@ double Parameters::Read(size_t definition, size_t label) const {
       return current_.top_k;
     case kNmsIou:
       return current_.nms_iou;
+    case kMaskThreshold:
+      return current_.mask_threshold;
     case kWant:
       return current_.want;
     case kClassThreshold:
@@ -121,6 +139,9 @@ void Parameters::Write(size_t definition, size_t label, double value) {
       break;
     case kNmsIou:
       current_.nms_iou = value;
+      break;
+    case kMaskThreshold:
+      current_.mask_threshold = value;
       break;
     case kWant:
       current_.want = static_cast<uint32_t>(value);

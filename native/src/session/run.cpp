@@ -84,7 +84,7 @@ void FillSummary(const Core& core, const LnxImage& image, LnxSummary* s) {
   s->task = core.manifest->task;
   s->user_tag = image.user_tag;
   s->provider = core.model->provider();
-  s->precision = core.model->inputs()[0].dtype == manifest::DType::kF16 ? LNX_PRECISION_FP16 : LNX_PRECISION_FP32;
+  s->precision = core.model->inputs()[core.image_input].dtype == manifest::DType::kF16 ? LNX_PRECISION_FP16 : LNX_PRECISION_FP32;
   s->flags = core.warm ? LNX_SUMMARY_WARMED : 0;
   if (!core.model->fallback_reason().empty()) s->flags |= LNX_SUMMARY_CPU_FALLBACK;
   s->image_width = image.width;
@@ -101,10 +101,11 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
   Filling filling(core.results->Take(n));
   const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : n);
   const size_t tensor_bytes = core.pipeline->TensorBytes();
+  const bool floats = core.model->inputs()[core.image_input].dtype == manifest::DType::kF32;
   for (uint32_t first = 0; first < n; first += chunk) {
     const uint32_t count = std::min(chunk, n - first);
     runtime::Slot& bound = core.SlotFor(slot, chunk);
-    auto* tensor = static_cast<uint8_t*>(bound.Input(0));
+    auto* tensor = static_cast<uint8_t*>(bound.Input(core.image_input));
     Look look[64];
     uint32_t pre[64] = {};
     image::View views[64];
@@ -115,6 +116,7 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
       CheckAccepted(*core.manifest, view);
       core.pipeline->Run(view, rois[i], images[first + i].width, images[first + i].height, tensor + i * tensor_bytes,
                          &slot.scratch[i], &slot.geometry[i]);
+      FillExtraInputs(core, slot.geometry[i], i, &bound);
       look[i] = LookAt(view);
       pre[i] = static_cast<uint32_t>(NowMicros() - at);
     }
@@ -132,6 +134,10 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
       job.batch_index = i;
       job.geometry = &slot.geometry[i];
       job.params = &slot.params;
+      if (floats) {
+        job.input = reinterpret_cast<const float*>(tensor + i * tensor_bytes);
+        job.input_elements = tensor_bytes / sizeof(float);
+      }
       core.decoder->Decode(job, *slot.workspace, filling->arena, &result);
       LnxTimings& t = result.summary.timings;
       t = model_timings;

@@ -131,7 +131,7 @@ bool RunSelfTest(Core& core, LnxSelfTestReport* report) {
   RunSlot& slot = *use;
   const int64_t batch = core.fixed_batch > 0 ? core.fixed_batch : 1;
   runtime::Slot& bound = core.SlotFor(slot, batch);
-  const manifest::DType dtype = core.model->inputs()[0].dtype;
+  const manifest::DType dtype = core.model->inputs()[core.image_input].dtype;
   const size_t tensor_bytes = core.pipeline->TensorBytes();
   for (const manifest::Golden& golden : m.golden) {
     const Bytes pixels = core.container->Read(golden.pixels), tensor = core.container->Read(golden.tensor);
@@ -156,8 +156,9 @@ bool RunSelfTest(Core& core, LnxSelfTestReport* report) {
     report->pre_max_error = std::max(
         report->pre_max_error, LargestDifference(own.data(), tensor.data, tensor_bytes / manifest::DTypeBytes(dtype), dtype));
 
-    std::memcpy(bound.Input(0), tensor.data, tensor_bytes);
+    std::memcpy(bound.Input(core.image_input), tensor.data, tensor_bytes);
     for (image::Scratch& other : slot.scratch) other.padded = nullptr;  // the tensor was written from outside
+    FillExtraInputs(core, geometry, 0, &bound);
     bound.Run(nullptr);
     for (size_t o = 0; o < golden.outputs.size() && o < bound.output_count(); ++o) {
       const Bytes expected = core.container->Read(golden.outputs[o]);

@@ -49,10 +49,12 @@ class Reporter {
 // Runs a grey picture through the whole way, so that the first real run is as fast as the hundredth.
 void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
   const manifest::Manifest& m = *core.manifest;
-  const int32_t side_x = std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[0].layout == "NCHW" ? 3 : 2]),
-                                    m.limits.min_width, m.limits.max_width);
-  const int32_t side_y = std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[0].layout == "NCHW" ? 2 : 1]),
-                                    m.limits.min_height, m.limits.max_height);
+  const int32_t side_x =
+      std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[core.image_input].layout == "NCHW" ? 3 : 2]),
+                 m.limits.min_width, m.limits.max_width);
+  const int32_t side_y =
+      std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[core.image_input].layout == "NCHW" ? 2 : 1]),
+                 m.limits.min_height, m.limits.max_height);
   const LnxPixelFormat format = m.input.accept.empty() ? static_cast<LnxPixelFormat>(LNX_PIXEL_BGR8) : m.input.accept.front();
   const std::vector<uint8_t> grey(static_cast<size_t>(side_x) * static_cast<size_t>(side_y) * image::BytesPerPixel(format), 114);
   std::vector<LnxImage> images(core.max_batch);
@@ -133,9 +135,8 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   request.allow_cpu_fallback = options.allow_cpu_fallback != 0;
   request.cpu_threads = options.cpu_threads;
   core.model = LoadGraph(*core.container, graph, runtime, request);
-  if (core.model->inputs().size() != 1) {
-    Fail(LNX_E_GRAPH_MISMATCH, {std::to_string(core.model->inputs().size()) + " inputs", "one input", "the graph"});
-  }
+  core.image_input = graph.image_input;
+  CheckExtraInputs(core);
   report("load", 1);
 
   const manifest::TensorSpec input = RealInput(graph, *core.model);
@@ -143,7 +144,8 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   core.pipeline = std::make_unique<image::Pipeline>(image::Pipeline::Compile(m, input));
   for (size_t d = 1; d < core.input_shape.size(); ++d) {
     if (core.input_shape[d] > 0) continue;
-    Fail(LNX_E_GRAPH_MISMATCH, {Shape(core.input_shape), "a shape that is fixed but for the batch", "graphs[0].inputs[0].shape"});
+    Fail(LNX_E_GRAPH_MISMATCH, {Shape(core.input_shape), "a shape that is fixed but for the batch",
+                                "the shape of the image input in graphs[0].inputs"});
   }
   core.decoder = decode::MakeDecoder(core.manifest, core.model->outputs());
   for (size_t i = 0; i < m.stages.size(); ++i) {

@@ -33,9 +33,11 @@ void SlotPool::WaitAllFree() {
 runtime::Slot& Core::SlotFor(RunSlot& slot, int64_t batch) const {
   std::unique_ptr<runtime::Slot>& made = slot.by_batch[batch];
   if (!made) {
-    std::vector<int64_t> shape = input_shape;
-    shape[0] = batch;
-    made = std::make_unique<runtime::Slot>(*model, std::vector<std::vector<int64_t>>{shape});
+    std::vector<std::vector<int64_t>> shapes;
+    for (size_t i = 0; i < model->inputs().size(); ++i)
+      shapes.push_back(i == image_input ? input_shape : ExtraInputShape(*this, i, batch));
+    shapes[image_input][0] = batch;
+    made = std::make_unique<runtime::Slot>(*model, shapes);
     if (slot.scratch.size() < static_cast<size_t>(batch)) slot.scratch.resize(static_cast<size_t>(batch));
     if (slot.geometry.size() < static_cast<size_t>(batch)) slot.geometry.resize(static_cast<size_t>(batch));
   }

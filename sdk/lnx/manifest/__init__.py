@@ -1,5 +1,15 @@
 """The recipe of a model as typed models: what ``manifest.json`` inside a container may say. The core reads the same fields."""
 
+from lnx.manifest.families import (
+    AnomalyDecode,
+    Calibration,
+    EfficientDetDecode,
+    EnhancementDecode,
+    InstanceDecode,
+    PpyoloeDecode,
+    RtdetrDecode,
+    RtmdetDecode,
+)
 from lnx.manifest.models import (
     Cast,
     ClassificationDecode,
@@ -29,14 +39,19 @@ from lnx.manifest.models import (
 from lnx.manifest.stages import ClassifyStage, OcrAngle, OcrBounds, OcrDecode, OcrDetector, OcrPadding, OcrReader
 
 __all__ = [
+    "AnomalyDecode",
+    "Calibration",
     "Cast",
     "ClassificationDecode",
     "ClassifyStage",
     "Color",
     "Crop",
+    "EfficientDetDecode",
+    "EnhancementDecode",
     "Golden",
     "Graph",
     "Input",
+    "InstanceDecode",
     "Label",
     "Layout",
     "Limits",
@@ -50,7 +65,10 @@ __all__ = [
     "OcrDetector",
     "OcrPadding",
     "OcrReader",
+    "PpyoloeDecode",
     "Resize",
+    "RtdetrDecode",
+    "RtmdetDecode",
     "Rule",
     "Scale",
     "SegmentationDecode",

@@ -6,6 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from lnx.manifest.families import (
+    AnomalyDecode,
+    EfficientDetDecode,
+    EnhancementDecode,
+    InstanceDecode,
+    PpyoloeDecode,
+    RtdetrDecode,
+    RtmdetDecode,
+)
 from lnx.manifest.part import Fraction, Part, Side
 from lnx.manifest.stages import ClassifyStage, OcrDecode
 
@@ -32,7 +41,10 @@ class TensorSpec(Part):
     dtype: DType
     shape: list[Annotated[int, Field(ge=1)] | str] = Field(max_length=8, description="a text names a dynamic axis / 가변 축은 이름")
     layout: Literal["NCHW", "NHWC"] | None = Field(None, description="inputs only / 입력 전용")
-    role: str | None = Field(None, description="outputs only: what it means / 출력 전용: 의미")
+    role: str | None = Field(
+        None,
+        description="inputs: image, input_wh, input_hw, image_wh, image_hw, scale_hw, ones; outputs: as the decoder says / 텐서의 의미",
+    )
 
 
 class Graph(Part):
@@ -182,7 +194,33 @@ class SegmentationDecode(Part):
     connectivity: Literal[4, 8] = 8
 
 
-Decode = Annotated[ClassificationDecode | YoloxDecode | SegmentationDecode | OcrDecode, Field(discriminator="kind")]
+Decode = Annotated[
+    ClassificationDecode
+    | YoloxDecode
+    | SegmentationDecode
+    | RtmdetDecode
+    | RtdetrDecode
+    | PpyoloeDecode
+    | EfficientDetDecode
+    | InstanceDecode
+    | AnomalyDecode
+    | EnhancementDecode
+    | OcrDecode,
+    Field(discriminator="kind"),
+]
+TASK_OF = {
+    "classification": "classification",
+    "yolox": "detection",
+    "rtmdet": "detection",
+    "rtdetr": "detection",
+    "ppyoloe": "detection",
+    "efficientdet": "detection",
+    "instance": "detection",
+    "segmentation": "segmentation",
+    "anomaly": "anomaly",
+    "enhancement": "enhancement",
+    "ocr": "ocr",
+}
 
 
 class Nms(Part):
@@ -265,7 +303,7 @@ class Manifest(Part):
     schema_: str = Field("1.0", alias="schema", pattern=r"^1\.\d+$")
     model: ModelInfo
     min_core: str = "1.0.0"
-    task: Literal["classification", "detection", "segmentation", "ocr"]
+    task: Literal["classification", "detection", "segmentation", "anomaly", "enhancement", "ocr"]
     graphs: list[Graph] = Field(min_length=1, max_length=8, description="the first is run first / 첫 그래프부터 실행")
     input: Input = Input()
     pre: list[PreOp]
@@ -281,8 +319,7 @@ class Manifest(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
-        kinds = {"classification": "classification", "detection": "yolox", "segmentation": "segmentation", "ocr": "ocr"}
-        if self.decode.kind != kinds[self.task]:
+        if TASK_OF[self.decode.kind] != self.task:
             raise ValueError(f"decode.kind is {self.decode.kind}, but the task is {self.task}")
         ids = [label.id for label in self.labels]
         if len(ids) != len(set(ids)):
