@@ -61,8 +61,6 @@ void StayLoaded() noexcept;
 // winscard.dll from System32 alone, libpcsclite.so.1 from the system's own folders. handle NULL and *error when there is none.
 Library LoadSmartCardLibrary(std::string* error);
 bool InRemoteSession() noexcept;  // Windows: a remote desktop session; false elsewhere
-// The library that contains this code stays in memory until the process ends, because a thread of it may be stuck in the system.
-void StayLoaded() noexcept;
 bool ReplaceFile(const std::string& path, const std::string& content) noexcept;  // whole or not at all; makes its folder
 std::string StateFolder(bool per_user);  // where the product may remember things; "" when the system names none
 

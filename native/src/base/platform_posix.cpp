@@ -271,12 +271,6 @@ Library LoadSmartCardLibrary(std::string* error) {
 
 bool InRemoteSession() noexcept { return false; }
 
-void StayLoaded() noexcept {
-  static const char marker = 0;
-  Dl_info info = {};
-  if (dladdr(&marker, &info) != 0 && info.dli_fname != nullptr) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
 bool ReplaceFile(const std::string& path, const std::string& content) noexcept {
   try {
     MakeFolders(ParentPath(path));

@@ -291,13 +291,6 @@ bool InRemoteSession() noexcept {
   return metrics != nullptr && metrics(0x1000 /* SM_REMOTESESSION */) != 0;
 }
 
-void StayLoaded() noexcept {
-  static const char marker = 0;
-  HMODULE module = nullptr;
-  const DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
-  GetModuleHandleExW(flags, reinterpret_cast<LPCWSTR>(&marker), &module);
-}
-
 bool ReplaceFile(const std::string& path, const std::string& content) noexcept {
   try {
     MakeFolders(ParentPath(path));
