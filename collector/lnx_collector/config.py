@@ -50,7 +50,7 @@ class CollectorSettings(Settings):
 class HistorianSettings(Settings):
     """[historian]"""
 
-    max_size: Bytes = Field(20 * 10**9, ge=10**6)
+    max_size: Bytes = Field(20 * 10**9, ge=50 * 10**6)
     """Most that samples may take on the disk."""
     keep: Seconds = Field(3 * 365 * 86400.0, gt=0)
     """Samples older than this are deleted."""

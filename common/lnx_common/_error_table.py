@@ -105,13 +105,6 @@ ERRORS: dict[int, ErrorText] = {
         "keep the file in quarantine for analysis and check the disk",
         "quarantine 폴더의 파일을 보관하고 디스크를 점검하십시오",
     ),
-    705: ErrorText(
-        "ALREADY_RUNNING",
-        "A collector already runs on this data folder",
-        "이 데이터 폴더에서 수집기가 이미 실행 중입니다",
-        "stop the other one, or give this one a data folder of its own",
-        "다른 수집기를 중지하거나 별도의 데이터 폴더를 지정하십시오",
-    ),
     706: ErrorText(
         "SINK_UNREACHABLE",
         "A sink cannot be reached",
@@ -153,5 +146,12 @@ ERRORS: dict[int, ErrorText] = {
         "데이터 파일을 읽을 수 없습니다",
         "open the file with its own program, or export it again",
         "해당 프로그램으로 파일을 열어 확인하거나 다시 내보내십시오",
+    ),
+    712: ErrorText(
+        "STATUS_ADDRESS",
+        "The address of status and metrics is taken",
+        "상태·메트릭 주소를 이미 다른 프로그램이 사용하고 있습니다",
+        'set collector.http to another port, or to "" for none',
+        'collector.http를 다른 포트로 바꾸거나, 사용하지 않으려면 ""로 설정하십시오',
     ),
 }

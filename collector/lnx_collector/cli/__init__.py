@@ -1,12 +1,18 @@
-"""The command ``lnx collect``."""
+"""The command ``lnx collect``. One module per group of commands."""
 
 from __future__ import annotations
 
 import typer
 
-app = typer.Typer(help="Collect data of machines, sensors and cameras.", no_args_is_help=True)
+from lnx_collector.cli import configure, observe, running
+from lnx_collector.cli.messages import say
 
-
-@app.callback()
-def _app() -> None:
-    """Keeps the command a group."""
+app = typer.Typer(help=say("app"), no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("init", help=say("init"))(configure.init_command)
+app.command("check", help=say("check"))(configure.check_command)
+app.command("probe", help=say("probe"))(running.probe_command)
+app.command("run", help=say("run"))(running.run_command)
+app.command("status", help=say("status"))(observe.status_command)
+app.command("tail", help=say("tail"))(observe.tail_command)
+app.command("query", help=say("query"))(observe.query_command)
+app.command("losses", help=say("losses"))(observe.losses_command)

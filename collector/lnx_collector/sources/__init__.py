@@ -1,3 +1,15 @@
 """Where samples come from: one folder per kind. The table says which module a `type` in the configuration means."""
 
-SOURCES: dict[str, str] = {}
+from lnx_collector.contract import Source, SourceContext, SourceSettings
+from lnx_collector.registry import load_kind
+
+SOURCES: dict[str, str] = {
+    "modbus-tcp": "lnx_collector.sources.modbus.tcp",
+    "modbus-rtu": "lnx_collector.sources.modbus.rtu",
+}
+
+
+def build_source(settings: SourceSettings, context: SourceContext) -> Source:
+    """The source that settings describe; no I/O yet."""
+    source: Source = load_kind(SOURCES, settings.type).build(settings, context)
+    return source

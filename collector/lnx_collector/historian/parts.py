@@ -1,0 +1,91 @@
+"""Cold samples: Parquet files that are written once and never changed.
+
+Format: columns of `encoding.ARROW`, sorted by tag and sequence number; zstd; times and sequence numbers delta-packed, numbers split by
+byte stream, names as dictionaries. The key-value metadata has `lnx.stream`, `lnx.first_seq` and `lnx.last_seq`, so that a file is
+understood without its database. Folders are named by the day (UTC) in which the first sample was received.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lnx_collector.historian import files
+
+FOLDER = "samples"
+
+
+class Part(NamedTuple):
+    """One file, as the catalogue knows it. ``path`` is relative to the data folder, with forward slashes; times are receive times."""
+
+    path: str
+    first_seq: int
+    last_seq: int
+    rows: int
+    bytes: int
+    sha256: str
+    first_time: int
+    last_time: int
+
+
+def write_part(data: Path, table: pa.Table, stream: str) -> Part:
+    """Writes a table of `encoding.arrow_table`, not empty, as one durable file."""
+    received = table["receive_time"].cast(pa.int64())
+    times, seqs = pc.min_max(received).as_py(), pc.min_max(table["seq"]).as_py()
+    first, last = seqs["min"], seqs["max"]
+    first_time = received[pc.index(table["seq"], first).as_py()].as_py()
+    day = datetime.fromtimestamp(max(0, first_time) / 1e9, UTC).strftime("%Y-%m-%d")
+    relative = f"{FOLDER}/date={day}/part-{first:012d}-{last:012d}.parquet"
+    named = table.replace_schema_metadata({"lnx.stream": stream, "lnx.first_seq": str(first), "lnx.last_seq": str(last)})
+    path = data / relative
+    files.write_whole(path, lambda partial: write_table(named, partial))
+    return Part(relative, first, last, table.num_rows, path.stat().st_size, files.sha256(path), times["min"], times["max"])
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Parquet with the encodings above. The same table gives the same bytes."""
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=3,
+        version="2.6",
+        data_page_version="2.0",
+        use_dictionary=["tag", "kind"],
+        column_encoding={
+            "seq": "DELTA_BINARY_PACKED",
+            "number": "BYTE_STREAM_SPLIT",
+            "quality": "DELTA_BINARY_PACKED",
+            "source_time": "DELTA_BINARY_PACKED",
+            "server_time": "DELTA_BINARY_PACKED",
+            "receive_time": "DELTA_BINARY_PACKED",
+        },
+        row_group_size=500_000,
+        write_page_checksum=True,
+    )
+
+
+def read_part(path: Path) -> pa.Table:
+    """The whole file. Raises OSError or pyarrow.ArrowInvalid when it is damaged."""
+    return pq.read_table(path, partitioning=None, page_checksum_verification=True)
+
+
+def describe_part(data: Path, path: Path) -> Part:
+    """What the catalogue should say about a file, from the file itself. Raises OSError, pyarrow.ArrowInvalid, KeyError, ValueError."""
+    table = read_part(path)
+    metadata = table.schema.metadata or {}
+    times = table["receive_time"].cast(pa.int64()).to_numpy()
+    relative = path.relative_to(data).as_posix()
+    first, last = int(metadata[b"lnx.first_seq"]), int(metadata[b"lnx.last_seq"])
+    return Part(relative, first, last, table.num_rows, path.stat().st_size, files.sha256(path), int(times.min()), int(times.max()))
+
+
+def stream_of(path: Path) -> str:
+    """Identity of the historian that wrote the file; empty when the file does not say."""
+    metadata = pq.read_schema(path).metadata or {}
+    return str(metadata.get(b"lnx.stream", b"").decode())

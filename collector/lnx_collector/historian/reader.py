@@ -1,0 +1,166 @@
+"""Reads samples back: in order of their numbers for sinks, and with SQL (DuckDB) for people, over hot and cold alike."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lnx_collector.contract import Row
+from lnx_collector.historian import database, encoding, files, losses, parts
+from lnx_collector.historian.losses import Loss
+from lnx_collector.sample import Tag
+
+CHUNK = 20_000
+HOT = "SELECT seq, tag, value, quality, receive_time, source_offset, server_offset FROM sample"
+
+
+class _Tags(dict[int, Tag]):
+    """Tags by number, looked up when first asked for."""
+
+    def __init__(self, find: Callable[[int], Tag]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, number: int) -> Tag:
+        self[number] = self._find(number)
+        return self[number]
+
+
+class PartDamagedError(Exception):
+    """A Parquet file cannot be read; ``path`` is relative to the data folder, ``rows`` is what the catalogue says it had."""
+
+    def __init__(self, path: str, rows: int, reason: Exception) -> None:
+        self.path, self.rows = path, rows
+        super().__init__(str(reason))
+
+
+class Reader:
+    """Opens its own connection on first use; safe from several threads, which then take turns."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._tags: dict[int, Tag] = {}
+        self._open_part: tuple[str, pa.Table] | None = None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            self._open_part = None
+            self._tags = {}
+
+    def all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Every row of a query on the database."""
+        with self._lock:
+            return self._database().execute(query, parameters).fetchall()
+
+    def one(self, query: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first row, or None."""
+        with self._lock:
+            return self._database().execute(query, parameters).fetchone()
+
+    def losses(self, since: int, limit: int) -> list[Loss]:
+        with self._lock:
+            return losses.read(self._database(), since, limit)
+
+    def _database(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = database.open_reader(self._data / database.DATABASE)
+        return self._connection
+
+    def _tag(self, number: int) -> Tag:
+        if number not in self._tags:
+            rows = self._database().execute("SELECT id, name, source, kind, unit, description FROM tag").fetchall()
+            self._tags = {row[0]: Tag(*row[1:]) for row in rows}
+        return self._tags[number]
+
+    # ── in order, for sinks ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def rows_after(self, seq: int, limit: int) -> list[Row]:
+        """The next samples after ``seq``, at most ``limit``. Empty when there is none yet."""
+        with self._lock:
+            connection = self._database()
+            connection.execute("BEGIN")  # one view of catalogue and rows
+            try:
+                query = "SELECT path, rows, sha256 FROM part WHERE last_seq > ? ORDER BY first_seq LIMIT 1"
+                cold = connection.execute(query, (seq,)).fetchone()
+                if cold is not None:
+                    return self._cold_rows(cold[0], cold[1], cold[2], seq, limit)
+                hot_from = int(connection.execute("SELECT value FROM meta WHERE key = 'hot_from'").fetchone()[0])
+                rows = connection.execute(f"{HOT} WHERE seq >= ? ORDER BY seq LIMIT ?", (max(seq + 1, hot_from), limit)).fetchall()
+                return [Row(row[0], encoding.sample_of(row[2:], tag := self._tag(row[1])), tag) for row in rows]
+            finally:
+                connection.execute("COMMIT")
+
+    def _cold_rows(self, path: str, rows: int, sha256: str, seq: int, limit: int) -> list[Row]:
+        if self._open_part is None or self._open_part[0] != path:
+            try:
+                if files.sha256(self._data / path) != sha256:
+                    raise OSError("its SHA-256 is not the one it was written with")
+                table = parts.read_part(self._data / path)
+            except (OSError, pa.ArrowInvalid) as error:
+                raise PartDamagedError(path, rows, error) from error
+            self._open_part = (path, table.take(pc.sort_indices(table["seq"])))
+        table = self._open_part[1]
+        begin = int(pc.sum(pc.less_equal(table["seq"], seq)).as_py() or 0)
+        by_name = {tag.name: tag for tag in self._all_tags()}
+        found = encoding.samples_of(table.slice(begin, limit))
+        return [Row(number, sample, by_name.get(sample.tag) or Tag(sample.tag, "", "float")) for number, sample, _ in found]
+
+    def _all_tags(self) -> list[Tag]:
+        return [Tag(*row) for row in self._database().execute("SELECT name, source, kind, unit, description FROM tag")]
+
+    # ── by SQL ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None, *, since: int = 0, until: int = 2**62) -> pa.Table:
+        """Runs SQL over the view ``samples`` (columns of `encoding.ARROW`), limited to receive times since <= t < until (ns).
+
+        Parameters are written $name in the SQL. Raises duckdb.Error for SQL that does not fit.
+        """
+        connection = self.connect(since=since, until=until)
+        try:
+            return connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
+        finally:
+            connection.close()
+
+    def connect(self, *, since: int = 0, until: int = 2**62) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection with the view ``samples`` and nothing else; the caller closes it."""
+        files, hot = self._snapshot(since, until)
+        connection = duckdb.connect(":memory:", config={"TimeZone": "UTC", "autoinstall_known_extensions": "false"})
+        connection.register("hot", hot)
+        parts_of_view = ["SELECT * FROM hot"]
+        if files:
+            listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+            columns = ", ".join(encoding.ARROW.names)
+            parts_of_view.insert(0, f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)")
+        begin, end = (f"make_timestamp_ns({max(0, t)})::TIMESTAMPTZ_NS" for t in (since, until))
+        limits = f"WHERE receive_time >= {begin} AND receive_time < {end}" if since > 0 or until < 2**62 else ""
+        connection.execute(f"CREATE VIEW samples AS SELECT * FROM ({' UNION ALL '.join(parts_of_view)}) {limits}")
+        return connection
+
+    def _snapshot(self, since: int, until: int) -> tuple[list[Path], pa.Table]:
+        """The parts that may hold receive times of the range, and the hot rows as a table, at one moment."""
+        with self._lock:
+            connection = self._database()
+            connection.execute("BEGIN")
+            try:
+                query = "SELECT path FROM part WHERE last_time >= ? AND first_time < ? ORDER BY first_seq"
+                paths = [self._data / row[0] for row in connection.execute(query, (since, until))]
+                hot_from = int(connection.execute("SELECT value FROM meta WHERE key = 'hot_from'").fetchone()[0])
+                hot = connection.execute(
+                    "SELECT * FROM sample WHERE seq >= ? AND receive_time >= ? AND receive_time < ?", (hot_from, since, until)
+                )
+                table = encoding.arrow_table(iter(lambda: hot.fetchmany(CHUNK), []), _Tags(self._tag))
+            finally:
+                connection.execute("COMMIT")
+        return paths, table

@@ -1,0 +1,1 @@
+"""Modbus TCP and RTU: many tags in few requests, each device by itself."""

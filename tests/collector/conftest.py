@@ -1,0 +1,120 @@
+"""Modbus servers that we did not write, and the intake that watches a source."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lnx_collector.contract import Seen, Source
+
+HERE = Path(__file__).parent / "modbus"
+
+
+class Server:
+    """A libmodbus server; commands as in libmodbus_server.c."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.port = int(self._line() or 0)
+
+    def _line(self) -> str:
+        return (self.process.stdout.readline() if self.process.stdout else "").strip()
+
+    def tell(self, *commands: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write("".join(f"{command}\n" for command in (*commands, "sync")))
+        self.process.stdin.flush()
+        assert self._line() == "ok"
+
+    def registers(self, table: str, first: int, values: list[int]) -> None:
+        self.tell(*(f"{table} {first + i} {value}" for i, value in enumerate(values)))
+
+    def requests(self) -> int:
+        assert self.process.stdin
+        self.process.stdin.write("count\n")
+        self.process.stdin.flush()
+        return int(self._line())
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream:
+                stream.close()
+
+
+@pytest.fixture(scope="session")
+def libmodbus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server, compiled."""
+    program = tmp_path_factory.mktemp("libmodbus") / "server"
+    if not Path("/usr/include/modbus/modbus.h").exists() or not shutil.which("gcc"):
+        pytest.skip("libmodbus is not installed: apt-get install libmodbus-dev gcc")
+    build = ["gcc", "-O1", "-I/usr/include/modbus", str(HERE / "libmodbus_server.c"), "-o", str(program), "-lmodbus", "-lpthread"]
+    subprocess.run(build, check=True)
+    return program
+
+
+@pytest.fixture
+def start_server(libmodbus: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers: start_server() on a free TCP port, start_server("rtu", device, baud)."""
+    started: list[Server] = []
+
+    def start(kind: str = "tcp", *arguments: str) -> Server:
+        command = [str(libmodbus), kind, *(arguments or ("0",))]
+        started.append(Server(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Server]) -> Server:
+    return start_server()
+
+
+@pytest.fixture
+def pty_pair(tmp_path: Path) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
+    """Two ends of a serial line, and the socat between them."""
+    if not shutil.which("socat"):
+        pytest.skip("socat is not installed: apt-get install socat")
+    ends = [tmp_path / "ttyA", tmp_path / "ttyB"]
+    process = subprocess.Popen(["socat", *(f"pty,raw,echo=0,link={end}" for end in ends)])
+    deadline = time.monotonic() + 5
+    while not all(end.exists() for end in ends):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield str(ends[0]), str(ends[1]), process
+    process.kill()
+    process.wait()
+
+
+Watch = Callable[..., Seen]
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """watch(source, seconds, until): runs a source for some time, or until enough was seen; raises what it raised."""
+
+    async def run(source: Source, seconds: float, until: Callable[[Seen], bool]) -> Seen:
+        seen = Seen()
+        task = asyncio.create_task(source.run(seen))
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not task.done() and not until(seen):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return seen
+
+    def watched(source: Source, seconds: float, until: Callable[[Seen], bool] = lambda seen: False) -> Seen:
+        return asyncio.run(run(source, seconds, until))
+
+    return watched
