@@ -97,7 +97,7 @@ class Source(Protocol):
 
         Raises PlantError 7xx when it cannot go on: the runtime waits (backoff with jitter) and calls ``run`` again. Returning means
         that there is nothing more to collect (a finished file). Parts that fail alone are told with ``intake.trouble`` instead.
-        While a device does not answer, its tags get Bad samples, one each, not one per attempt.
+        When it raises, the runtime gives each of its tags one Bad sample; a part that fails alone marks its own tags, once.
         """
 
 

@@ -52,6 +52,14 @@ def fuzz(options: argparse.Namespace) -> None:
     checks.fuzz(options.seconds)
 
 
+def kill_loop(options: argparse.Namespace) -> None:
+    """Kill the collector at random moments and count what was accepted and is gone."""
+    machine.system_packages(machine.BUILD_PACKAGES)
+    machine.environment("cpu,dev,collector")
+    env = {"LNX_KILLS": str(options.kills)}
+    run([PYTHON, "-m", "pytest", "-q", "-s", "tests/collector/runtime/test_kill.py"], env=env)
+
+
 def gpu(_: argparse.Namespace) -> None:
     """Run the tests that need an NVIDIA GPU."""
     machine.system_packages(machine.BUILD_PACKAGES)
@@ -92,6 +100,7 @@ def main(arguments: list[str]) -> int:
     command.add_argument("name", nargs="*", help="benchmarks to run (default: all)")
     command.add_argument("--json", action="store_true", help="print one JSON object per benchmark")
     add("fuzz", fuzz).add_argument("--seconds", type=int, default=600, help="per target (default: 600)")
+    add("kill-loop", kill_loop).add_argument("--kills", type=int, default=1000, help="(default: 1000)")
     add("gpu", gpu)
     add("windows", windows.command).add_argument("pytest", nargs="*", help="words for pytest, after --")
     add("docs", docs).add_argument("--check", action="store_true", help="fail when a page is out of date")
