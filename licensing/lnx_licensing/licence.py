@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -112,7 +112,7 @@ def verify(data: bytes, trust: Trust, where: str = "licence") -> Licence:
     Raises LnxError: 303 malformed, 304 unknown version, 305 wrong signature, 306 signed by a key that may not, 307 bad key list.
     Whether its days have come or gone is the business of lnx_licensing.validity.
     """
-    refuse = _refuse(status.FORMAT, where)
+    refuse = dsse.refuser(status.FORMAT, where)
     if len(data) > MAX_LICENCE:
         refuse(f"{len(data)} bytes", f"at most {MAX_LICENCE} bytes")
     document = dsse.parse_json(data, refuse)
@@ -126,13 +126,6 @@ def verify(data: bytes, trust: Trust, where: str = "licence") -> Licence:
     terms = _terms(envelope.payload, where)
     _check_days_of_key(trust, signer, terms, where)
     return Licence(terms, signer, hashlib.sha256(envelope.payload).hexdigest(), where)
-
-
-def _refuse(number: int, where: str) -> dsse.Refuse:
-    def refuse(found: str, expected: str) -> NoReturn:
-        raise LnxError(number, found=found, expected=expected, where=where)
-
-    return refuse
 
 
 def _signer(envelope: dsse.Envelope, trust: Trust, where: str) -> str:
@@ -151,7 +144,7 @@ def _signer(envelope: dsse.Envelope, trust: Trust, where: str) -> str:
 
 
 def _terms(payload: bytes, where: str) -> Terms:
-    refuse = _refuse(status.FORMAT, where)
+    refuse = dsse.refuser(status.FORMAT, where)
     fields = dsse.parse_json(payload, refuse)
     if not isinstance(fields, dict):
         refuse("a payload that is no JSON object", "a JSON object")
@@ -173,6 +166,14 @@ def _check_days_of_key(trust: Trust, signer: str, terms: Terms, where: str) -> N
         days = " to ".join(format_moment(day) if day else "any time" for day in (entry.not_before, entry.not_after))
         found = f"signed on {format_moment(terms.issued_at)} by {signer}"
         raise LnxError(status.UNTRUSTED, found=found, expected=f"a day of that key: {days}", where=where)
+
+
+def unverified(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What an envelope claims to say. Nothing is checked: for showing alone. KeyError, TypeError or ValueError when it is none."""
+    payload = dsse.decode_base64(document["payload"])
+    if payload is None:
+        raise ValueError("no payload")
+    return dict(json.loads(payload))
 
 
 def read(path: str | Path, trust: Trust) -> Licence:

@@ -12,7 +12,7 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -109,9 +109,7 @@ def _request(dongle: RequestedDongle, proof: Attestation | None, licences: Seque
 def parse(data: bytes, where: str) -> Request:
     """Reads a request. LNX-353 when it is malformed or of another version."""
 
-    def refuse(found: str, expected: str) -> NoReturn:
-        raise LnxError(status.REQUEST, found=found, expected=expected, where=where)
-
+    refuse = dsse.refuser(status.REQUEST, where)
     if len(data) > MAX_REQUEST:
         refuse(f"more than {MAX_REQUEST} bytes", f"at most {MAX_REQUEST} bytes")
     fields = dsse.parse_json(data, refuse)

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import Desk
+from conftest import Desk, new_key
 from cryptography import x509
 from lnx import LnxError
 from lnx.container.keys import point_of
@@ -18,7 +18,7 @@ from lnx_licensing.pcsc import connect
 from lnx_licensing.piv import Piv, RefusedError
 from lnx_licensing.provision import examine, provision, store_licence
 from smartcard_service import READERS
-from virtual_reader import VirtualReader, public_base64
+from virtual_reader import VirtualReader, exclusive_holder, public_base64
 from virtual_token.attestation import Maker
 from virtual_token.card import PivCard
 from virtual_token.state import FACTORY_MANAGEMENT_KEY, TRIPLE_DES, State
@@ -267,3 +267,23 @@ def test_a_malformed_request_is_refused(change: dict[str, object], fresh: YubiKe
         with pytest.raises(LnxError) as caught:
             request.parse(data, "request")
         assert caught.value.status == 353
+
+
+def test_a_token_that_another_program_holds_is_named_busy_and_works_when_it_is_let_go(virtual_reader: VirtualReader) -> None:
+    virtual_reader.insert()
+    with exclusive_holder(virtual_reader):
+        with pytest.raises(LnxError) as caught, connect(READERS[0]):
+            pass
+        assert caught.value.status == 325
+    with token.only(None) as (card, info, _):
+        assert info.key is not None
+        card.challenge(info.key)
+
+
+def test_pulling_the_token_in_the_middle_is_told_as_such(virtual_reader: VirtualReader) -> None:
+    virtual_reader.insert()
+    with pytest.raises(LnxError) as caught, connect(READERS[0]) as connection:
+        card = Piv(connection)
+        virtual_reader.slots[0].remove()
+        card.agree(point_of(new_key().public_key()))
+    assert caught.value.status == 323

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -58,6 +61,8 @@ class VirtualReader:
 
     def insert(self, card: PivCard | None = None, slot: int = 0) -> PivCard:
         card = card or self.new_token()
+        if self.slots[slot].card is not None:
+            self.remove(slot)
         self.slots[slot].insert(card)
         self._wait(slot, present=True)
         return card
@@ -92,3 +97,24 @@ def public_point(card: PivCard) -> bytes:
 
 def public_base64(card: PivCard) -> str:
     return base64.b64encode(public_point(card)).decode()
+
+
+@contextlib.contextmanager
+def exclusive_holder(reader: VirtualReader, slot: int = 0) -> Iterator[None]:
+    """Another process that has opened the token for itself alone, as gpg's scdaemon does."""
+    program = f"""
+import sys
+from smartcard import scard
+_, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+either = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+code, card, _ = scard.SCardConnect(context, {READERS[slot]!r}, scard.SCARD_SHARE_EXCLUSIVE, either)
+print(code, flush=True)
+sys.stdin.read()
+"""
+    environment = {**os.environ, **reader.environment}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program], env=environment, **pipes) as holder:
+        assert holder.stdin and holder.stdout
+        assert holder.stdout.readline().strip() == "0"
+        yield
+        holder.stdin.close()

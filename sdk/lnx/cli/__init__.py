@@ -19,11 +19,11 @@ app.command("run", help=say("run"))(run.run_command)
 app.command("bench", help=say("bench"))(bench.bench_command)
 app.command("selftest", help=say("selftest"))(selftest.selftest_command)
 app.command("doctor", help=say("doctor"))(doctor.doctor_command)
-for _entry in entry_points(group="lnx.commands"):
-    app.add_typer(_entry.load(), name=_entry.name)
 
 
 def main() -> None:
     """Entry point of the console script."""
     use_utf8()
+    for entry in entry_points(group="lnx.commands"):  # here, not on import: those packages import this one
+        app.add_typer(entry.load(), name=entry.name)
     app()

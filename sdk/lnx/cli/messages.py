@@ -21,7 +21,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "selftest": ("Compare this machine with the golden images of the model.", "모델의 골든 이미지로 이 PC의 결과를 비교합니다."),
     "doctor": ("Say what this machine offers, what is missing, and the fix.", "이 PC의 환경과 빠진 것, 해결 방법을 알려 줍니다."),
     "opt.json": ("Print JSON for scripts.", "스크립트용 JSON을 출력합니다."),
-    "opt.trust": ("Public container key (PEM) to trust; may be repeated.", "신뢰할 컨테이너 공개 키(PEM). 여러 번 지정할 수 있습니다."),
+    "opt.trust": (
+        "Public container key, root (*.root-pub.pem) or key list to trust; may be repeated.",
+        "신뢰할 컨테이너 공개 키, 루트(*.root-pub.pem) 또는 키 목록. 여러 번 지정할 수 있습니다.",
+    ),
     "opt.family": ("Family key file.", "패밀리 키 파일."),
     "opt.device": ('"auto", "cpu" or "cuda:N".', '"auto", "cpu" 또는 "cuda:N".'),
     "opt.runtime": ("Folder of the ONNX Runtime library.", "ONNX Runtime 라이브러리 폴더."),

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from lnx.container.keys import key_id
+from lnx.errors import LnxError
 
 MAX_SIGNATURES = 8
 Refuse = Callable[[str, str], NoReturn]  # (found, expected): raises the caller's error
@@ -39,6 +40,15 @@ class Envelope(NamedTuple):
     payload_type: str
     payload: bytes
     signatures: tuple[Signature, ...]
+
+
+def refuser(number: int, where: str) -> Refuse:
+    """Raises LnxError of one status at one place, with what was found and what was expected."""
+
+    def refuse(found: str, expected: str) -> NoReturn:
+        raise LnxError(number, found=found, expected=expected, where=where)
+
+    return refuse
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:

@@ -46,21 +46,27 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         file.write(content)
 
 
-def new_container_key(folder: str | Path, name: str, password: str | None = None) -> tuple[Path, Path]:
-    """Makes a signing key. Returns the paths of the private and the public file. Raises LnxError (LNX-227) rather than overwrite."""
+def new_signing_key(folder: str | Path, name: str, role: str, password: str | None = None) -> tuple[Path, ec.EllipticCurvePublicKey]:
+    """Makes ``NAME.ROLE-key.pem``, protected when a password is given. Raises LnxError (LNX-227) rather than overwrite."""
     key = ec.generate_private_key(ec.SECP256R1())
     protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if password:
         protection = serialization.BestAvailableEncryption(password.encode())
-    private = Path(folder) / f"{name}.container-key.pem"
-    public = Path(folder) / f"{name}.container-pub.pem"
-    _write_new(private, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection), 0o600)
-    _write_new(
-        public,
-        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
-        0o644,
-    )
-    return private, public
+    path = Path(folder) / f"{name}.{role}-key.pem"
+    _write_new(path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection), 0o600)
+    return path, key.public_key()
+
+
+def write_public_key(path: Path, key: ec.EllipticCurvePublicKey) -> Path:
+    """Writes a public key in PEM under a new name."""
+    _write_new(path, key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo), 0o644)
+    return path
+
+
+def new_container_key(folder: str | Path, name: str, password: str | None = None) -> tuple[Path, Path]:
+    """Makes a signing key. Returns the paths of the private and the public file. Raises LnxError (LNX-227) rather than overwrite."""
+    private, key = new_signing_key(folder, name, "container", password)
+    return private, write_public_key(Path(folder) / f"{name}.container-pub.pem", key)
 
 
 def new_family_key(folder: str | Path, kid: str) -> Path:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,7 +29,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lnx.container import dsse
 from lnx.container.keys import key_id, load_public_key, point_of
 from lnx.container.moment import Moment
-from lnx.errors import LnxError
 
 KEY_LIST_TYPE = "application/vnd.lnx.keylist+json;v=1"
 MAX_KEY_LIST = 256 << 10
@@ -94,16 +93,9 @@ def sign_key_list(issue: int, keys: Sequence[RoleKey], root: ec.EllipticCurvePri
     return dsse.sign(KEY_LIST_TYPE, payload, [root])
 
 
-def _bad_list(where: str) -> dsse.Refuse:
-    def refuse(found: str, expected: str) -> NoReturn:
-        raise LnxError(BAD_KEY_LIST, found=found, expected=expected, where=where)
-
-    return refuse
-
-
 def open_key_list(document: object, roots: Mapping[str, ec.EllipticCurvePublicKey], where: str) -> tuple[str, KeyList]:
     """Checks a key list against the roots; returns the root that signed and the list."""
-    refuse = _bad_list(where)
+    refuse = dsse.refuser(BAD_KEY_LIST, where)
     envelope = dsse.parse_envelope(document, KEY_LIST_TYPE, refuse)
     root, known = dsse.signed_by(envelope, roots)
     if root is None:
@@ -182,7 +174,7 @@ def load_trust(given: Iterable[Path] = (), folder: Path | None = None) -> Trust:
             trust.roots[key_id(key)] = key
     for path in files:
         if path.name.endswith(".keylist.json"):
-            trust.add_list(read_document(path, MAX_KEY_LIST, _bad_list(str(path))), str(path))
+            trust.add_list(read_document(path, MAX_KEY_LIST, dsse.refuser(BAD_KEY_LIST, str(path))), str(path))
         elif path.suffix == ".pem" and not path.name.endswith(".root-pub.pem"):
             key = load_public_key(path)
             trust.container_keys[key_id(key)] = key
