@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import NOW, Desk, new_key
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from lnx.container.keys import key_id, point_of
 from lnx.container.trust import Trust, role_key, sign_key_list
 from lnx_licensing.licence import LICENCE_TYPE, MAX_ON_TOKEN, chosen, compact, issue, verify, without_key_list
 from lnx_licensing.terms import Terms
+from supplier_desk import NOW, Desk, new_key
 
 Key = ec.EllipticCurvePrivateKey
 

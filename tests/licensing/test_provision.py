@@ -8,7 +8,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import Desk, new_key
 from cryptography import x509
 from lnx import LnxError
 from lnx.container.keys import point_of
@@ -18,6 +17,7 @@ from lnx_licensing.pcsc import connect
 from lnx_licensing.piv import Piv, RefusedError
 from lnx_licensing.provision import examine, provision, store_licence
 from smartcard_service import READERS
+from supplier_desk import Desk, new_key
 from virtual_reader import VirtualReader, exclusive_holder, public_base64
 from virtual_token.attestation import Maker
 from virtual_token.card import PivCard
