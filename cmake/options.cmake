@@ -17,3 +17,6 @@ endforeach()
 if("undefined" IN_LIST LNX_SANITIZE)
   add_compile_options(-fno-sanitize-recover=undefined)
 endif()
+if(LNX_BUILD_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # every room tells the fuzzer where it has been, not the target alone
+endif()

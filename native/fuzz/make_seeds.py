@@ -1,7 +1,13 @@
-"""Makes the seed corpora: small containers and manifests of every task. `python native/fuzz/make_seeds.py`."""
+"""Makes the seed corpora: small containers whole and in parts, manifests of every task, preprocessing recipes.
+
+`python native/fuzz/make_seeds.py`
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import random
 import tempfile
 from pathlib import Path
 
@@ -33,7 +39,68 @@ def manifest(task: str) -> str:
     )
 
 
+def text(content: str | bytes) -> bytes:
+    """A part of a forged container: length, then bytes."""
+    raw = content.encode() if isinstance(content, str) else content
+    return len(raw).to_bytes(2, "little") + raw
+
+
+def forged(
+    *,
+    chunk: int = 0,
+    flags: int = 0,
+    edits: bytes = b"",
+    flip: tuple[int, int] = (0xFFFF, 0),
+    manifest: str = "",
+    recipients: str = "",
+    signatures: str = "",
+    table: str = "",
+    rest: bytes = b"",
+) -> bytes:
+    """What container_fuzz.cpp reads in its last mode: the parts that the forge signs, hashes and encrypts."""
+    head = bytes([3, chunk, flags | len(edits) // 2 << 2]) + edits + flip[0].to_bytes(2, "little") + bytes([flip[1]])
+    return head + text(manifest) + text(recipients) + text(signatures) + text(table) + rest
+
+
+def table(*contents: bytes) -> tuple[str, bytes]:
+    """An entry table and the payload behind it. Offsets count from the payload's begin, where the table's length stands."""
+    entries, body, offset = [], b"", 4096
+    for i, content in enumerate(contents):
+        entries.append({"name": f"e{i}", "offset": offset, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()})
+        body += content.ljust(-(-len(content) // 4096) * 4096, b"\0")
+        offset += -(-len(content) // 4096) * 4096
+    told = json.dumps({"entries": entries}, separators=(",", ":"))
+    return told, bytes(4096 - 4 - len(told)) + body
+
+
+def forged_seeds() -> dict[str, bytes]:
+    told, rest = table(b"abc", b"")
+    zeros = "A" * 43 + "="
+    return {
+        "plain": forged(rest=b"{}"),
+        "chunks": forged(chunk=0, rest=bytes(9000)),
+        "table": forged(table=told, rest=rest),
+        "wide": forged(chunk=12, table=told, rest=rest),
+        "raw": forged(flags=16, rest=b"\x02\0\0\0{}"),
+        "public": forged(manifest='{"model_id":"m","version":"1","epoch":3,"min_core":"1.0.0","title":"\ubd80\ud488"}', rest=b"{}"),
+        "open": forged(recipients='[{"type":"open","key":"' + zeros + '"}]', rest=b"{}"),
+        "family": forged(recipients='[{"type":"family","kid":"fam","nonce":"AAAAAAAAAAAAAAAA","ct":"' + "A" * 64 + '"}]', rest=b"{}"),
+        "signatures": forged(signatures='[{"keyid":"0000000000000000","sig":"' + "A" * 86 + '=="}]', rest=b"{}"),
+        "header": forged(edits=bytes([8, 2, 16, 13]), rest=b"{}"),
+        "cipher": forged(flip=(5, 1), rest=b"{}"),
+        "commitment": forged(flags=1, rest=b"{}"),
+        "mac": forged(flags=2, rest=b"{}"),
+    }
+
+
 def main() -> None:
+    (SEEDS / "container").mkdir(parents=True, exist_ok=True)
+    for name, content in forged_seeds().items():
+        (SEEDS / "container" / f"forged-{name}.bin").write_bytes(content)
+    (SEEDS / "image").mkdir(parents=True, exist_ok=True)
+    dice = random.Random(1)
+    for i in range(24):
+        (SEEDS / "image" / f"{i:02}.bin").write_bytes(dice.randbytes(96))
     for task in DECODES:
         (SEEDS / "manifest").mkdir(parents=True, exist_ok=True)
         (SEEDS / "manifest" / f"{task}.json").write_text(manifest(task), encoding="utf-8")

@@ -16,7 +16,7 @@ from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
 HEADERS_C = ("lnx/lnx.h",)
 HEADERS_CPP = ("lnx/lnx.h", "lnx/lnx.hpp")
 SERVICE_AREAS = ("common", "licensing", "collector", "agent")  # folders of tests/ that do not depend on the ONNX Runtime version
-FUZZ_TARGETS = ("container", "manifest")
+FUZZ_TARGETS = ("container", "manifest", "image")
 
 
 def sources(*suffixes: str) -> list[Path]:
@@ -141,7 +141,9 @@ def fuzz(seconds: int) -> None:
         corpus.mkdir(parents=True, exist_ok=True)
         seeds = ROOT / "native/fuzz/seeds" / target
         program = next(path for path in build.rglob(f"fuzz_{target}") if path.is_file())
-        limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
+        words = ROOT / "native/fuzz" / f"{target}.dict"
+        limits = [f"-dict={words}"] if words.exists() else []
+        limits += [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
         say(f"fuzzing {target} for {seconds} s")
         run([program, corpus, seeds, *limits], cwd=corpus)
 

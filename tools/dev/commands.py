@@ -46,7 +46,7 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def fuzz(options: argparse.Namespace) -> None:
-    """Fuzz the container reader and the manifest parser."""
+    """Fuzz the container reader, the manifest parser and the preprocessing."""
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES])
     machine.environment("cpu,dev")
     checks.fuzz(options.seconds)

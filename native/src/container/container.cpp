@@ -51,13 +51,20 @@ class MemoryFile final : public platform::InputFile {
   const std::string& where_;
 };
 
+// What stands in a field, short; nested content is not spelled out, since it may be nested a million deep.
+std::string Shown(const json& value) {
+  return value.is_object()  ? "an object"
+         : value.is_array() ? "a list"
+                            : value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 64);
+}
+
 std::string TextField(const json& object, const char* name, bool required, const std::string& where) {
   if (!object.contains(name)) {
     if (required) Fail(LNX_E_MANIFEST_FIELD, {"no field", "a text", where + ", public manifest: " + name});
     return "";
   }
   if (!object[name].is_string()) {
-    Fail(LNX_E_MANIFEST_FIELD, {object[name].dump().substr(0, 64), "a text", where + ", public manifest: " + name});
+    Fail(LNX_E_MANIFEST_FIELD, {Shown(object[name]), "a text", where + ", public manifest: " + name});
   }
   return object[name].get<std::string>();
 }
@@ -85,7 +92,7 @@ PublicManifest ReadPublicManifest(Bytes text, const std::string& where) {
   m.min_core = TextField(object, "min_core", false, where);
   if (object.contains("epoch")) {
     if (!object["epoch"].is_number_unsigned() || object["epoch"].get<uint64_t>() > UINT32_MAX) {
-      Fail(LNX_E_MANIFEST_FIELD, {object["epoch"].dump().substr(0, 64), "a whole number", where + ", public manifest: epoch"});
+      Fail(LNX_E_MANIFEST_FIELD, {Shown(object["epoch"]), "a whole number", where + ", public manifest: epoch"});
     }
     m.epoch = object["epoch"].get<uint32_t>();
   }
