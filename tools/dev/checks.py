@@ -130,7 +130,7 @@ def sanitizers() -> None:
     _ctest("asan", RUNTIMES[0], env=leaks)
     machine.cmake("tsan")
     races = {"TSAN_OPTIONS": f"suppressions={ROOT / 'native/tests/tsan.supp'} halt_on_error=1"}
-    _ctest("tsan", RUNTIMES[0], rooms="^api", env=races)
+    _ctest("tsan", RUNTIMES[0], rooms="^(api|session|event|result)\\.", env=races)
 
 
 def fuzz(seconds: int) -> None:

@@ -1,8 +1,9 @@
 #include "api/last_error.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
+
+#include "base/utf8.h"
 
 namespace lnx::api {
 namespace {
@@ -20,14 +21,12 @@ struct Record {
 
 thread_local Record record;  // zero-initialised, trivially destructible
 
-// Cuts at a character boundary, so that the text stays UTF-8.
+// Cuts between characters, and lets nothing through that is not UTF-8: programs decode these texts strictly.
 void Put(char* out, size_t capacity, const char* text, size_t bytes) noexcept {
-  size_t n = std::min(bytes, capacity - 1);
-  if (n < bytes) {
-    while (n > 0 && (static_cast<unsigned char>(text[n]) & 0xC0) == 0x80) --n;
-  }
+  const size_t n = CutAt(text, bytes, capacity - 1);
   std::memcpy(out, text, n);
   out[n] = 0;
+  MakeUtf8(out, n);
 }
 
 template <size_t N>
@@ -57,6 +56,7 @@ LnxStatus RememberError(LnxStatus status, const char* found, const char* where) 
   std::snprintf(record.message, sizeof record.message,
                 "LNX-%d  %s\n  where     %s\n  found     %s\n  do        %s\n  see       docs/errors/LNX-%d.md",
                 static_cast<int>(status), entry.title, where, found, entry.fix, static_cast<int>(status));
+  MakeUtf8(record.message, std::strlen(record.message));
   Put(record.found, sizeof record.found, found, std::strlen(found));
   record.expected[0] = 0;
   Put(record.where, sizeof record.where, where, std::strlen(where));

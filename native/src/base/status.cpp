@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace lnx {
 namespace {
 
@@ -23,6 +25,13 @@ std::string Compose(LnxStatus status, const Finding& f) {
   return text;
 }
 
+// Words of files and of other libraries may be anything; what a program reads is UTF-8.
+Finding Clean(Finding finding) {
+  for (std::string* text : {&finding.found, &finding.expected, &finding.where, &finding.fix})
+    MakeUtf8(text->data(), text->size());
+  return finding;
+}
+
 }  // namespace
 
 const ErrorEntry& FindError(LnxStatus status) noexcept {
@@ -35,7 +44,7 @@ const ErrorEntry& FindError(LnxStatus status) noexcept {
 }
 
 Error::Error(LnxStatus status, Finding finding)
-    : status_(status), finding_(std::move(finding)), message_(Compose(status_, finding_)) {
+    : status_(status), finding_(Clean(std::move(finding))), message_(Compose(status_, finding_)) {
   if (finding_.fix.empty()) finding_.fix = FindError(status_).fix;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/platform.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "container/base64.h"
 
 namespace lnx::container {
@@ -89,7 +90,7 @@ crypto::Key256 FindContentKey(Bytes recipients_json, const Preamble& preamble, c
     } else if (type == "family") {
       if (!item.contains("kid") || !item["kid"].is_string()) Malformed("a family recipient without kid", where);
       const auto kid = item["kid"].get<std::string>();
-      needed += (needed.empty() ? "" : ", ") + std::string("family key \"") + kid.substr(0, 64) + "\"";
+      needed += (needed.empty() ? "" : ", ") + std::string("family key \"") + Shortened(kid, 64) + "\"";
       for (const FamilyKey& family : keys.families) {
         if (!opened && family.kid == kid) {
           if (!UnwrapFamily(item, family, preamble, &cek)) {
@@ -100,7 +101,7 @@ crypto::Key256 FindContentKey(Bytes recipients_json, const Preamble& preamble, c
         }
       }
     } else {
-      needed += (needed.empty() ? "" : ", ") + std::string("recipient type \"") + type.substr(0, 32) + "\"";
+      needed += (needed.empty() ? "" : ", ") + std::string("recipient type \"") + Shortened(type, 32) + "\"";
     }
     if (opened) break;
   }

@@ -5,6 +5,7 @@
 
 #include "base/platform.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "container/base64.h"
 #include "crypto/crypto.h"
 
@@ -85,7 +86,7 @@ std::string CheckSignature(Bytes signatures_json, Bytes signed_part, const Trust
       Fail(LNX_E_SIGNATURE, {"a malformed signature", expected, where});
     }
     const auto id = item["keyid"].get<std::string>();
-    seen += (seen.empty() ? "" : ", ") + id.substr(0, 32);
+    seen += (seen.empty() ? "" : ", ") + Shortened(id, 32);
     for (const TrustedKey& key : trust.keys) {
       if (KeyId({key.point.data(), key.point.size()}) != id) continue;
       known = true;

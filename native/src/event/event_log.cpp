@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/platform.h"
 #include "base/status.h"
+#include "base/utf8.h"
 
 namespace lnx::event {
 namespace {
@@ -40,7 +41,7 @@ std::string FileName(const std::string& program) {
     const bool bad = static_cast<unsigned char>(c) < 32 || std::string("/\\:*?\"<>|").find(c) != std::string::npos;
     name += bad ? '_' : c;
   }
-  return name.empty() ? "program" : name.substr(0, 80);
+  return name.empty() ? "program" : Shortened(name, 80);
 }
 
 std::string BaseName(const std::string& path) {

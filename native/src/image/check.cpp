@@ -9,6 +9,7 @@ namespace lnx::image {
 namespace {
 
 constexpr int32_t kMaxSide = 30000;
+constexpr int64_t kMaxStride = int64_t{1} << 40;  // no address is out of reach by arithmetic
 
 std::string Size(int64_t width, int64_t height) { return std::to_string(width) + " x " + std::to_string(height); }
 
@@ -41,9 +42,12 @@ View CheckImage(const LnxImage& image, LnxRect* roi) {
   if (image.data == nullptr) Fail(LNX_E_NULL_POINTER, {"LnxImage.data = NULL", "the first pixel", "LnxImage.data"});
   const int64_t row = static_cast<int64_t>(image.width) * BytesPerPixel(image.pixel_format);
   // With a single row there is no next one to go to.
-  if (image.height > 1 && (image.stride_bytes < 0 ? -image.stride_bytes < row : image.stride_bytes < row)) {
-    Fail(LNX_E_IMAGE_STRIDE, {std::to_string(image.stride_bytes) + " bytes",
-                              "at least " + std::to_string(row) + " bytes either way", "LnxImage.stride_bytes"});
+  const int64_t stride = image.stride_bytes;
+  const bool down = stride >= row && stride <= kMaxStride, up = stride <= -row && stride >= -kMaxStride;
+  if (image.height > 1 && !down && !up) {
+    Fail(LNX_E_IMAGE_STRIDE,
+         {std::to_string(stride) + " bytes", std::to_string(row) + " .. " + std::to_string(kMaxStride) + " bytes either way",
+          "LnxImage.stride_bytes"});
   }
   uint32_t bits = 8;
   if (image.pixel_format == LNX_PIXEL_GRAY16) {

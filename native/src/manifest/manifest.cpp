@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/utf8.h"
 #include "manifest/parse.h"
 
 namespace lnx::manifest {
@@ -46,7 +47,7 @@ void CheckSchema(const std::string& schema) {
   int major = 0, minor = 0, read = 0;
   if (std::sscanf(schema.c_str(), "%4d.%4d%n", &major, &minor, &read) != 2 || static_cast<size_t>(read) != schema.size() ||
       major < 1) {
-    Fail(LNX_E_MANIFEST_FIELD, {"\"" + schema.substr(0, 32) + "\"", "\"1.0\"", "schema"});
+    Fail(LNX_E_MANIFEST_FIELD, {"\"" + Shortened(schema, 32) + "\"", "\"1.0\"", "schema"});
   }
   if (major > kSchemaMajor) Fail(LNX_E_MANIFEST_VERSION, {"schema " + schema, "schema 1.x", "schema"});
 }

@@ -103,7 +103,7 @@ struct Input {
 
 struct ClassificationDecode {  // {"kind":"classification","activation":"softmax"}
   enum class Activation { kNone, kSoftmax, kSigmoid } activation = Activation::kSoftmax;  // kNone: the graph gives probabilities
-  bool multi_label = false;  // every class over its threshold instead of the best one
+  bool multi_label = false;  // classes do not exclude each other; verdict rules look at every class either way
   uint32_t top_k = 5;
 };
 struct YoloxDecode {  // {"kind":"yolox",...}; output [N,A,5+C]: cx,cy,w,h,obj,cls...

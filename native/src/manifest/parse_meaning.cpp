@@ -2,6 +2,7 @@
 #include <set>
 #include <string>
 
+#include "base/utf8.h"
 #include "manifest/parse.h"
 
 namespace lnx::manifest {
@@ -66,7 +67,7 @@ uint32_t ParseColorCode(ObjectReader& r) {
     good = digit >= 0;
     color = color << 4 | static_cast<uint32_t>(digit & 15);
   }
-  if (!good) r.Refuse("color", text.substr(0, 32), "#RRGGBB");
+  if (!good) r.Refuse("color", Shortened(text, 32), "#RRGGBB");
   return color;
 }
 

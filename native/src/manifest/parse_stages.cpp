@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "base/utf8.h"
 #include "manifest/parse.h"
 
 namespace lnx::manifest {
@@ -155,7 +156,7 @@ void CheckCore(const std::string& min_core) {
   int wanted[3] = {}, own[3] = {}, read = 0;
   if (std::sscanf(min_core.c_str(), "%4d.%4d.%4d%n", &wanted[0], &wanted[1], &wanted[2], &read) != 3 ||
       static_cast<size_t>(read) != min_core.size()) {
-    Fail(LNX_E_MANIFEST_FIELD, {"\"" + min_core.substr(0, 32) + "\"", "\"1.0.0\"", "min_core"});
+    Fail(LNX_E_MANIFEST_FIELD, {"\"" + Shortened(min_core, 32) + "\"", "\"1.0.0\"", "min_core"});
   }
   std::sscanf(LNX_VERSION, "%4d.%4d.%4d", &own[0], &own[1], &own[2]);
   if (std::lexicographical_compare(own, own + 3, wanted, wanted + 3)) {

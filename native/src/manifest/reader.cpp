@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/utf8.h"
+
 namespace lnx::manifest {
 namespace {
 
@@ -23,7 +25,7 @@ ObjectReader::ObjectReader(const json& value, std::string path) : value_(value),
 
 std::string ObjectReader::Shown(const json& value) {
   std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  if (text.size() > 80) text = text.substr(0, 77) + "...";
+  if (text.size() > 80) text = Shortened(text, 77) + "...";
   return text;
 }
 

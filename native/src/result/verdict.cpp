@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/status.h"
+#include "base/utf8.h"
 #include "result/result.h"
 
 namespace lnx::result {
@@ -189,16 +190,17 @@ void DecideVerdict(const manifest::Manifest& manifest, const RunParams& params, 
   char text[256];
   const manifest::Label* label = found ? manifest.FindLabel(best.class_id) : nullptr;
   const char* name = label != nullptr ? label->name.c_str() : "nothing";
+  const int name_bytes = label != nullptr ? static_cast<int>(CutAt(name, label->name.size(), 80)) : 7;
   int n;
   if (review) {
-    n = std::snprintf(text, sizeof text, "guard band: \"%.80s\" %.3f within %.3f of %.3f", name, best.score, params.guard_band,
-                      threshold);
+    n = std::snprintf(text, sizeof text, "guard band: \"%.*s\" %.3f within %.3f of %.3f", name_bytes, name, best.score,
+                      params.guard_band, threshold);
   } else if (outcome.rule > 0) {
     const Rule& rule = manifest.verdict.rules[outcome.rule - 1];
-    n = std::snprintf(text, sizeof text, "rule %u: %s %.4g; \"%.80s\" %.3f, threshold %.3f", outcome.rule, RuleText(rule.kind),
-                      outcome.measured, name, best.score, threshold);
+    n = std::snprintf(text, sizeof text, "rule %u: %s %.4g; \"%.*s\" %.3f, threshold %.3f", outcome.rule, RuleText(rule.kind),
+                      outcome.measured, name_bytes, name, best.score, threshold);
   } else {
-    n = std::snprintf(text, sizeof text, "no rule fired; \"%.80s\" %.3f, threshold %.3f", name, best.score, threshold);
+    n = std::snprintf(text, sizeof text, "no rule fired; \"%.*s\" %.3f, threshold %.3f", name_bytes, name, best.score, threshold);
   }
   summary.verdict_reason = arena.Text(text, static_cast<size_t>(std::clamp(n, 0, static_cast<int>(sizeof text) - 1)));
 }

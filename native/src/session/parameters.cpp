@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
+#include "base/utf8.h"
 #include "event/event_log.h"
 
 namespace lnx::session {
@@ -90,7 +91,7 @@ void Parameters::Find(const std::string& key, size_t* definition, size_t* label)
   }
   std::string known;
   for (const Definition& d : kDefinitions) known += (known.empty() ? "" : ", ") + std::string(d.key);
-  Fail(LNX_E_PARAM_UNKNOWN, {"\"" + key.substr(0, 64) + "\"", known + " (after '/': a label's name)", "key"});
+  Fail(LNX_E_PARAM_UNKNOWN, {"\"" + Shortened(key, 64) + "\"", known + " (after '/': a label's name)", "key"});
 }
 
 double Parameters::Read(size_t definition, size_t label) const {

@@ -167,7 +167,7 @@ class ClassificationDecode(Part):
 
     kind: Literal["classification"] = "classification"
     activation: Literal["none", "softmax", "sigmoid"] = Field("softmax", description="what is still to be applied / 적용할 활성화 함수")
-    multi_label: bool = False
+    multi_label: bool = Field(False, description="classes do not exclude each other; verdict rules look at every class either way")
     top_k: int = Field(5, ge=1, le=65536)
 
 
