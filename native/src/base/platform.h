@@ -54,8 +54,8 @@ struct Library {
 Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int64_t* os_code) noexcept;  // handle NULL on failure
 void* FindSymbol(Library library, const char* name) noexcept;
 std::string LibraryPathOfAddress(const void* address);  // full path of the module that holds an address
-// Keeps the module of this code loaded until the process ends. Called before anything gets hold of it that outlives a session: a thread
-// of ours, or ONNX Runtime with our log function. FreeLibrary and dlclose succeed afterwards, and the code stays.
+// Keeps the module of this code loaded until the process ends. Called before anything gets hold of it that outlives a session: a
+// thread of ours, or ONNX Runtime with our log function. FreeLibrary and dlclose succeed afterwards, and the code stays.
 void StayLoaded() noexcept;
 
 // winscard.dll from System32 alone, libpcsclite.so.1 from the system's own folders. handle NULL and *error when there is none.

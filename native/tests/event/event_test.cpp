@@ -145,8 +145,14 @@ TEST_F(Events, SurviveAFullDiskWithTheCountOfWhatWasLostAndNoTornLine) {
   std::signal(SIGXFSZ, SIG_IGN);
   const uint64_t lost_before = Lost();
   Write(0);
-  Log::Get().Flush(5000);
-  const uint64_t now = std::filesystem::file_size(Files().back());
+  // A new file, so that the limit is near its end whatever the others hold.
+  for (int i = 0; i < 4; ++i) Log::Get().Write("fill", "{\"pad\":\"" + std::string(5u << 20, 'x') + "\"}");
+  Log::Get().Flush(20000);
+  const std::vector<std::filesystem::path> files = Files();
+  const auto newest = std::max_element(files.begin(), files.end(), [](const auto& a, const auto& b) {
+    return std::filesystem::last_write_time(a) < std::filesystem::last_write_time(b);
+  });
+  const uint64_t now = std::filesystem::file_size(*newest);
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit full{now + 30, before.rlim_max};
