@@ -15,7 +15,7 @@ from lnx.container.keys import key_id
 from lnx.container.trust import Trust, load_trust
 from lnx.errors import LnxError
 
-from lnx_licensing import installed, licence, pcsc, usb_linux, validity, windows_service
+from lnx_licensing import installed, licence, pcsc, usb_linux, usb_windows, validity
 from lnx_licensing.findings import Finding, found
 from lnx_licensing.piv import Piv
 from lnx_licensing.token import TokenInfo, describe
@@ -27,7 +27,7 @@ DRIVER_FOLDERS = ("/usr/lib/pcsc/drivers", "/usr/lib64/pcsc/drivers", "/usr/loca
 
 def diagnose() -> list[Finding]:
     """Everything that can be said, from the cable up to the licence."""
-    findings = usb_linux.examine() if sys.platform.startswith("linux") else windows_service.examine() if sys.platform == "win32" else []
+    findings = usb_linux.examine() if sys.platform.startswith("linux") else usb_windows.examine() if sys.platform == "win32" else []
     return [*findings, *_service()]
 
 

@@ -88,10 +88,10 @@ def _about(token: UsbToken) -> Iterator[Finding]:
         yield found("usb-driver", driver=driver)
     if not os.access(token.node, os.R_OK | os.W_OK):
         yield found("usb-no-rights", path=str(token.node))
-    holders = list(_holders(token.node))
-    for pid, process in holders:
+    held = list(holders(token.node))
+    for pid, process in held:
         yield found("usb-held-service" if process in SERVICES else "usb-held-other", process=process, pid=pid)
-    if not holders:
+    if not held:
         yield found("usb-held-nobody")
 
 
@@ -123,7 +123,7 @@ def _driver(place: Path | None, interface: int) -> str:
     return ""
 
 
-def _holders(node: Path) -> Iterator[tuple[int, str]]:
+def holders(node: Path) -> Iterator[tuple[int, str]]:
     """Processes that have the device open, as far as this account may see them."""
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():

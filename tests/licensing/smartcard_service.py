@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from virtual_token.vpcd import PORT
@@ -50,17 +50,21 @@ def why_not() -> str:
 class SmartcardService:
     """``start`` returns when it accepts clients and cards; it can be stopped, killed and started again.
 
+    ``usb`` is the environment of a virtual USB device; the service then has the readers that it finds there, and no virtual one.
     ``folder`` takes configuration and log. ``socket_folder`` is best short, and one for a whole process: libpcsclite reads the environment
     once and remembers it.
     """
 
-    def __init__(self, folder: Path, socket_folder: Path) -> None:
+    def __init__(self, folder: Path, socket_folder: Path, usb: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self._usb = usb
         self.socket = socket_folder / "pcscd.comm"
         self.log = folder / "pcscd.log"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "readers").mkdir(parents=True)
         socket_folder.mkdir(exist_ok=True)
+        if usb is not None:
+            return  # readers come from USB
         lines = [f'FRIENDLYNAME "{READER}"', f"DEVICENAME /dev/null:{PORT:#x}", f"LIBPATH {DRIVER}", f"CHANNELID {PORT:#x}"]
         (folder / "readers" / "virtual").write_text("\n".join(lines) + "\n")
 
@@ -83,7 +87,8 @@ class SmartcardService:
         pcscd = ["pcscd", "--foreground", "--info", "--apdu", "--config", str(self.folder / "readers"), *_no_polkit()]
         command = ["unshare", "-m", "-n", "sh", "-c", script, "sh", str(self.socket.parent), *pcscd]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+            environment = {**os.environ, **(self._usb or {})}
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment)
         deadline = time.monotonic() + 20
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
