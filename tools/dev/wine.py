@@ -83,6 +83,12 @@ class Wine:
         subprocess.run([str(BINARIES / "wineserver64"), "-k"], env=self.environment(), check=False, capture_output=True)
 
 
+def major_version() -> int:
+    """8 for Debian 12, 10 for Debian 13."""
+    told = subprocess.run([str(BINARIES / "wine64"), "--version"], capture_output=True, text=True, check=True).stdout
+    return int(told.removeprefix("wine-").split(".")[0])
+
+
 def make_prefix(prefix: Path, ucrtbase: Path) -> Wine:
     """A fresh Windows 10 prefix, with the locale for code page 949 beside it; kept when it is already there."""
     wine = Wine(prefix)
