@@ -56,7 +56,7 @@ class HistorianSettings(Settings):
     """Samples older than this are deleted."""
     when_full: Literal["delete-oldest", "wait"] = "delete-oldest"
     """At max_size: delete the oldest hours (each deletion is a loss record), or let the sources wait."""
-    commit_interval: Seconds = Field(0.05, ge=0, le=10)
+    commit_interval: Seconds = Field(0.03, ge=0, le=10)
     """Samples that arrive within this time share one synced write."""
     commit_rows: int = Field(5000, ge=1)
     """So many samples are written at once even before commit_interval is over."""

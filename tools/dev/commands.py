@@ -37,7 +37,7 @@ def test(options: argparse.Namespace) -> None:
 def bench(options: argparse.Namespace) -> None:
     """Run the benchmarks, or those named; figures go to stdout."""
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES])
-    machine.environment("cpu,dev")
+    machine.environment("cpu,dev,collector")
     machine.cmake("release")
     names = options.name or sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.stem.startswith("_"))
     for name in names:

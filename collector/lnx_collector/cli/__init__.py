@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lnx_collector.cli import configure, modbus, observe, running
+from lnx_collector.cli import configure, dataset, modbus, observe, running
 from lnx_collector.cli.messages import say
 
 app = typer.Typer(help=say("app"), no_args_is_help=True, pretty_exceptions_enable=False)
@@ -18,3 +18,4 @@ app.command("query", help=say("query"))(observe.query_command)
 app.command("losses", help=say("losses"))(observe.losses_command)
 app.command("scan", help=say("scan"))(modbus.scan_command)
 app.command("orders", help=say("orders"))(modbus.orders_command)
+app.command("export", help=say("export"))(dataset.export_command)

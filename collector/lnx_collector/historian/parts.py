@@ -1,6 +1,6 @@
 """Cold samples: Parquet files that are written once and never changed.
 
-Format: columns of `encoding.ARROW`, sorted by tag and sequence number; zstd; times and sequence numbers delta-packed, numbers split by
+Format: columns of `columns.ARROW`, sorted by tag and sequence number; zstd; times and sequence numbers delta-packed, numbers split by
 byte stream, names as dictionaries. The key-value metadata has `lnx.stream`, `lnx.first_seq` and `lnx.last_seq`, so that a file is
 understood without its database. Folders are named by the day (UTC) in which the first sample was received.
 """
@@ -9,28 +9,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lnx_collector.historian import files
-
-FOLDER = "samples"
-
-
-class Part(NamedTuple):
-    """One file, as the catalogue knows it. ``path`` is relative to the data folder, with forward slashes; times are receive times."""
-
-    path: str
-    first_seq: int
-    last_seq: int
-    rows: int
-    bytes: int
-    sha256: str
-    first_time: int
-    last_time: int
+from lnx_collector.historian.part import FOLDER, Part
 
 
 def write_part(data: Path, table: pa.Table, stream: str) -> Part:
@@ -75,13 +60,16 @@ def read_part(path: Path) -> pa.Table:
     return pq.read_table(path, partitioning=None, page_checksum_verification=True)
 
 
-def describe_part(data: Path, path: Path) -> Part:
-    """What the catalogue should say about a file, from the file itself. Raises OSError, pyarrow.ArrowInvalid, KeyError, ValueError."""
-    table = read_part(path)
-    metadata = table.schema.metadata or {}
+def describe_part(data: Path, path: Path) -> Part | None:
+    """What the catalogue should say about a file, from the file itself; None when it is not a whole part."""
+    try:
+        table = read_part(path)
+        metadata = table.schema.metadata or {}
+        first, last = int(metadata[b"lnx.first_seq"]), int(metadata[b"lnx.last_seq"])
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+        return None
     times = table["receive_time"].cast(pa.int64()).to_numpy()
     relative = path.relative_to(data).as_posix()
-    first, last = int(metadata[b"lnx.first_seq"]), int(metadata[b"lnx.last_seq"])
     return Part(relative, first, last, table.num_rows, path.stat().st_size, files.sha256(path), int(times.min()), int(times.max()))
 
 

@@ -1,4 +1,7 @@
-"""Reads samples back: in order of their numbers for sinks, and with SQL (DuckDB) for people, over hot and cold alike."""
+"""Reads samples back: in order of their numbers for sinks, and with SQL (DuckDB) for people, over hot and cold alike.
+
+DuckDB and pyarrow are imported when they are first needed: the process that collects starts small.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,23 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any
 
 from lnx_collector.contract import Row
-from lnx_collector.historian import database, encoding, files, losses, parts
+from lnx_collector.historian import database, encoding, files, losses
 from lnx_collector.historian.losses import Loss
 from lnx_collector.sample import Tag
 
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
 CHUNK = 20_000
+VIEW = (
+    "seq, tag, kind, number, text, quality, coalesce(source_time, server_time, receive_time)::TIMESTAMPTZ AS time,"
+    " source_time::TIMESTAMPTZ AS source_time, server_time::TIMESTAMPTZ AS server_time, receive_time::TIMESTAMPTZ AS receive_time"
+)
+"""Times to the microsecond, which all date functions take; `time` is the best known time of measurement."""
 HOT = "SELECT seq, tag, value, quality, receive_time, source_offset, server_offset FROM sample"
 
 
@@ -103,6 +111,11 @@ class Reader:
                 connection.execute("COMMIT")
 
     def _cold_rows(self, path: str, rows: int, sha256: str, seq: int, limit: int) -> list[Row]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from lnx_collector.historian import columns, parts
+
         if self._open_part is None or self._open_part[0] != path:
             try:
                 if files.sha256(self._data / path) != sha256:
@@ -114,7 +127,7 @@ class Reader:
         table = self._open_part[1]
         begin = int(pc.sum(pc.less_equal(table["seq"], seq)).as_py() or 0)
         by_name = {tag.name: tag for tag in self._all_tags()}
-        found = encoding.samples_of(table.slice(begin, limit))
+        found = columns.samples_of(table.slice(begin, limit))
         return [Row(number, sample, by_name.get(sample.tag) or Tag(sample.tag, "", "float")) for number, sample, _ in found]
 
     def _all_tags(self) -> list[Tag]:
@@ -123,7 +136,7 @@ class Reader:
     # ── by SQL ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None, *, since: int = 0, until: int = 2**62) -> pa.Table:
-        """Runs SQL over the view ``samples`` (columns of `encoding.ARROW`), limited to receive times since <= t < until (ns).
+        """Runs SQL over the view ``samples`` (columns of `VIEW`), limited to receive times since <= t < until (ns).
 
         Parameters are written $name in the SQL. Raises duckdb.Error for SQL that does not fit.
         """
@@ -135,21 +148,27 @@ class Reader:
 
     def connect(self, *, since: int = 0, until: int = 2**62) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection with the view ``samples`` and nothing else; the caller closes it."""
+        import duckdb
+
+        from lnx_collector.historian.columns import ARROW
+
         files, hot = self._snapshot(since, until)
         connection = duckdb.connect(":memory:", config={"TimeZone": "UTC", "autoinstall_known_extensions": "false"})
         connection.register("hot", hot)
         parts_of_view = ["SELECT * FROM hot"]
         if files:
             listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-            columns = ", ".join(encoding.ARROW.names)
-            parts_of_view.insert(0, f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)")
+            names = ", ".join(ARROW.names)
+            parts_of_view.insert(0, f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = false)")
         begin, end = (f"make_timestamp_ns({max(0, t)})::TIMESTAMPTZ_NS" for t in (since, until))
         limits = f"WHERE receive_time >= {begin} AND receive_time < {end}" if since > 0 or until < 2**62 else ""
-        connection.execute(f"CREATE VIEW samples AS SELECT * FROM ({' UNION ALL '.join(parts_of_view)}) {limits}")
+        connection.execute(f"CREATE VIEW samples AS SELECT {VIEW} FROM ({' UNION ALL '.join(parts_of_view)}) {limits}")
         return connection
 
     def _snapshot(self, since: int, until: int) -> tuple[list[Path], pa.Table]:
         """The parts that may hold receive times of the range, and the hot rows as a table, at one moment."""
+        from lnx_collector.historian import columns
+
         with self._lock:
             connection = self._database()
             connection.execute("BEGIN")
@@ -160,7 +179,7 @@ class Reader:
                 hot = connection.execute(
                     "SELECT * FROM sample WHERE seq >= ? AND receive_time >= ? AND receive_time < ?", (hot_from, since, until)
                 )
-                table = encoding.arrow_table(iter(lambda: hot.fetchmany(CHUNK), []), _Tags(self._tag))
+                table = columns.arrow_table(iter(lambda: hot.fetchmany(CHUNK), []), _Tags(self._tag))
             finally:
                 connection.execute("COMMIT")
         return paths, table

@@ -13,12 +13,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-
 from lnx_collector.config import HistorianSettings
-from lnx_collector.historian import database, encoding, losses, parts
+from lnx_collector.historian import database, losses
 from lnx_collector.historian.losses import Loss
-from lnx_collector.historian.parts import Part
+from lnx_collector.historian.part import FOLDER, Part
 from lnx_collector.historian.writer import Writer
 from lnx_collector.sample import Tag
 
@@ -44,13 +42,15 @@ class Roller:
 
     def roll(self, now: int, *, everything: bool = False) -> int:
         """Writes every part that is due; returns how many."""
+        from lnx_collector.historian import columns, parts  # pyarrow: only once there is something to roll
+
         written = 0
         connection = database.open_reader(self._data / database.DATABASE)
         try:
             while (span := self._due(connection, now, everything or self._hot_is_large())) is not None:
                 rows = connection.execute("SELECT * FROM sample WHERE seq BETWEEN ? AND ? ORDER BY seq", span)
                 tags = {row[0]: Tag(*row[1:]) for row in connection.execute("SELECT id, name, source, kind, unit, description FROM tag")}
-                table = encoding.arrow_table(iter(lambda rows=rows: rows.fetchmany(CHUNK), []), tags)  # type: ignore[misc]
+                table = columns.arrow_table(iter(lambda rows=rows: rows.fetchmany(CHUNK), []), tags)  # type: ignore[misc]
                 self._enter(parts.write_part(self._data, table, self._stream))
                 written += 1
         finally:
@@ -113,7 +113,7 @@ class Roller:
 
     def tidy(self) -> None:
         """Removes half-written files, enters or removes files that the catalogue does not know, and deletes rolled rows."""
-        folder = self._data / parts.FOLDER
+        folder = self._data / FOLDER
         for partial in folder.rglob("*.partial"):
             partial.unlink()
         connection = database.open_reader(self._data / database.DATABASE)
@@ -131,9 +131,10 @@ class Roller:
 
     def _unknown(self, path: Path) -> None:
         """A file that was renamed, but not entered before the crash: its rows are hot still, so it is written again later."""
-        try:
-            part = parts.describe_part(self._data, path)
-        except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+        from lnx_collector.historian import parts
+
+        part = parts.describe_part(self._data, path)
+        if part is None:
             self._quarantine(path)
             return
 

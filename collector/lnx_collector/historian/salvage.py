@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from lnx_collector.historian import database, losses, parts
+from lnx_collector.historian import database, losses
 from lnx_collector.historian.losses import Loss
+from lnx_collector.historian.part import FOLDER
 
 LEAP = 2**32
 """Numbers that are skipped after a damage: more samples than any hour can have."""
@@ -64,16 +63,18 @@ def _copy(damaged: sqlite3.Connection, new: sqlite3.Connection, table: str) -> N
 
 def _adopt(data: Path, new: sqlite3.Connection) -> None:
     """Enters the Parquet files that the catalogue does not name, and takes the stream's identity from them when it was lost."""
+    from lnx_collector.historian import parts
+
     known = {row[0] for row in new.execute("SELECT path FROM part")}
-    for path in sorted((data / parts.FOLDER).rglob("*.parquet")):
+    for path in sorted((data / FOLDER).rglob("*.parquet")):
         if path.relative_to(data).as_posix() in known:
             continue
-        try:
-            new.execute("INSERT OR IGNORE INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?)", parts.describe_part(data, path))
-            if not known and (stream := parts.stream_of(path)):
-                new.execute("INSERT OR REPLACE INTO meta VALUES ('stream', ?)", (stream,))
-        except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+        part = parts.describe_part(data, path)
+        if part is None:
             continue  # a half-written or damaged file: left to Roller.tidy
+        new.execute("INSERT OR IGNORE INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?)", part)
+        if not known and (stream := parts.stream_of(path)):
+            new.execute("INSERT OR REPLACE INTO meta VALUES ('stream', ?)", (stream,))
 
 
 def _copy_samples(damaged: sqlite3.Connection, new: sqlite3.Connection, now: int, room: int) -> int:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lnx_collector import quality as q
 from lnx_collector.config import HistorianSettings
 from lnx_collector.contract import Row
-from lnx_collector.historian import Historian, Loss, encoding
+from lnx_collector.historian import Historian, Loss, columns, encoding
 from lnx_collector.sample import Sample, Tag, bad, checked, good
 
 HOUR = 3600 * 10**9
@@ -75,8 +75,8 @@ def test_hot_rows_and_parquet_columns_give_back_what_went_in(samples: list[Sampl
     expected = [sample._replace(value=float(sample.value)) if kind == "float" and type(sample.value) is int else sample for sample in kept]
     from_hot = [encoding.sample_of((*row[2:4], *row[4:]), tags[row[1]]) for row in rows]
     assert [_loose(sample, kind) for sample in from_hot] == [_loose(sample, kind) for sample in expected]
-    table = encoding.arrow_table([rows[:10], rows[10:]], tags)
-    from_cold = {seq: sample for seq, sample, _ in encoding.samples_of(table)}
+    table = columns.arrow_table([rows[:10], rows[10:]], tags)
+    from_cold = {seq: sample for seq, sample, _ in columns.samples_of(table)}
     assert [_loose(from_cold[i + 1], kind) for i in range(len(rows))] == [_loose(sample, kind) for sample in expected]
 
 
