@@ -105,6 +105,13 @@ ERRORS: dict[int, ErrorText] = {
         "keep the file in quarantine for analysis and check the disk",
         "quarantine 폴더의 파일을 보관하고 디스크를 점검하십시오",
     ),
+    705: ErrorText(
+        "ALREADY_RUNNING",
+        "A collector already runs on this data folder",
+        "이 데이터 폴더에서 수집기가 이미 실행 중입니다",
+        "stop the other one, or give this one a data folder of its own",
+        "다른 수집기를 중지하거나 별도의 데이터 폴더를 지정하십시오",
+    ),
     706: ErrorText(
         "SINK_UNREACHABLE",
         "A sink cannot be reached",
@@ -153,5 +160,33 @@ ERRORS: dict[int, ErrorText] = {
         "상태·메트릭 주소를 이미 다른 프로그램이 사용하고 있습니다",
         'set collector.http to another port, or to "" for none',
         'collector.http를 다른 포트로 바꾸거나, 사용하지 않으려면 ""로 설정하십시오',
+    ),
+    801: ErrorText(
+        "SEGMENT_DAMAGED",
+        "A segment file of the log is damaged",
+        "로그 세그먼트 파일이 손상되었습니다",
+        "the agent puts it aside, keeps what proves itself and declares the rest; have the disk checked",
+        "에이전트가 파일을 격리하고 온전한 기록은 보존하며 나머지를 신고합니다. 디스크를 점검하십시오",
+    ),
+    802: ErrorText(
+        "STREAM_DOUBT",
+        "The storage of a stream cannot be trusted",
+        "스트림 저장소를 신뢰할 수 없습니다",
+        "nothing to do: the agent closes the stream, begins another and says so in it",
+        "조치가 필요 없습니다. 에이전트가 스트림을 닫고 새 스트림에 그 사실을 기록합니다",
+    ),
+    803: ErrorText(
+        "SECRET_UNREADABLE",
+        "A key or token cannot be read",
+        "키 또는 토큰을 읽을 수 없습니다",
+        "run the agent under the account that made the file, or give it a new key",
+        "파일을 만든 계정으로 에이전트를 실행하거나 새 키를 지정하십시오",
+    ),
+    804: ErrorText(
+        "SECRET_OPEN",
+        "A key or token can be read by other accounts",
+        "키 또는 토큰을 다른 계정이 읽을 수 있습니다",
+        "chmod 600 the file and change the token",
+        "파일 권한을 600으로 바꾸고 토큰을 교체하십시오",
     ),
 }

@@ -1,0 +1,307 @@
+"""The agent at work: one loop that reads, signs, seals and looks after itself, and one thread per uplink.
+
+Whatever goes wrong with storage is answered here and nowhere else: a disk that refuses makes the loop wait (the event files are the
+buffer) with the reserve released; storage that cannot be trusted makes the ledger fork. Nothing stops the agent but its stop signal.
+
+Invariant: everything that matters is on the disk before anything is said about it, so the process may be killed at any instant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+from lnx_common.clocks import Clock, ClockWatch, Every, SystemClock, boot_id, plausible
+from lnx_common.errors import PlantError
+from lnx_common.files import InstanceLock
+from lnx_common.service import Notifier, StopSignal
+
+from lnx_agent.config import AgentSettings
+from lnx_agent.evidence.keys import AgentKeys
+from lnx_agent.identity import agent_version, resource_of
+from lnx_agent.intake import Intake
+from lnx_agent.ledger import DAMAGE, Ledger
+from lnx_agent.record import draft
+from lnx_agent.reserve import Reserve
+from lnx_agent.uplinks.base import Lent, Uplink
+from lnx_agent.uplinks.factory import make_uplink
+
+POLL_S = 0.1
+REFUSED_WAIT_S = 1.0
+LONGEST_SILENCE_NS = 600 * 10**9
+PRUNE_S = 60.0
+LAST = "last"  # cursor: {"time", "boot", "clean"}
+
+
+class Agent:
+    """One agent on one data folder."""
+
+    def __init__(self, settings: AgentSettings, settings_hash: str = "", clock: Clock | None = None) -> None:
+        """Takes the folder's lock. Raises PlantError 622 when another agent works there."""
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.folder = settings.data
+        self.lock = InstanceLock(self.folder / "lock")
+        self.keys = AgentKeys(self.folder / "keys")
+        self.alarms: dict[str, str] = {}
+        self._settings_hash = settings_hash
+        self._newest: tuple[str, int, str] | None = None
+        self._wake = threading.Event()
+        self._complete_at: dict[str, int] = {}  # event file -> number that the stream had reached when it was read to its end
+        self.reserve = Reserve(self.folder / "reserve", settings.reserve)
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(self, stop: StopSignal) -> None:
+        """Works until asked to stop."""
+        ledger = self._open_ledger(stop)
+        if ledger is None:
+            return
+        self.ledger: Ledger = ledger
+        self._open_intake()
+        self._greet()
+        uplinks = [make_uplink(one, self._lent(one.name)) for one in self.settings.uplink]
+        threads = [threading.Thread(target=self._guard, args=(one, stop), name=one.status.name, daemon=True) for one in uplinks]
+        for thread in threads:
+            thread.start()
+        self.uplinks: list[Uplink] = uplinks
+        notifier = Notifier()
+        notifier.send("READY=1")
+        self._loop(stop, notifier)
+        self._wake.set()
+        self._say_goodbye()
+        for thread in threads:
+            thread.join(1.5)
+        self.ledger.live.close()
+        self._write_status(running=False)
+        self.lock.release()
+
+    def _open_ledger(self, stop: StopSignal) -> Ledger | None:
+        while not stop.is_set():
+            try:
+                return Ledger(self.folder, self.keys.signer)
+            except (PlantError, OSError) as error:
+                self._refused(str(error))
+                stop.wait(REFUSED_WAIT_S)
+        return None
+
+    def _open_intake(self) -> None:
+        self.intake = Intake(self.settings.events, self.ledger.live, self.folder / "quarantine", self.clock)
+
+    def _guard(self, uplink: Uplink, stop: StopSignal) -> None:
+        """An uplink that fails in a way nobody thought of is started again; the failure is an alarm."""
+        while not stop.is_set():
+            try:
+                uplink.run(stop)
+            except Exception as error:
+                self.alarms[f"uplink {uplink.status.name}"] = f"{type(error).__name__}: {error}"
+                stop.wait(REFUSED_WAIT_S)
+
+    def _loop(self, stop: StopSignal, notifier: Notifier) -> None:
+        seal, clock = self.settings.seal, self.clock
+        watch = ClockWatch(clock)
+        heartbeat, checkpoint, sealing = Every(seal.heartbeat, clock, at_once=True), Every(seal.checkpoint, clock), Every(seal.after, clock)
+        status, prune, refill = Every(1.0, clock, at_once=True), Every(PRUNE_S, clock), Every(30.0, clock)
+        while not stop.is_set():
+            try:
+                change = watch.look()
+                if change is not None:
+                    told = {"kind": change.kind, "seconds": change.seconds, "before_time": change.before_ns, "after_time": change.after_ns}
+                    self._append("agent.clock", told)
+                if self.intake.poll():
+                    self._wake.set()
+                if self._conflict():
+                    self._fork("refused")
+                if heartbeat.due():
+                    self._heartbeat()
+                if self._bytes_to_seal() or sealing.due():
+                    self._seal_all()
+                if checkpoint.due():
+                    self._checkpoint()
+                if prune.due():
+                    self._prune()
+                self.alarms.pop("storage", None)
+                if refill.due():
+                    self.reserve.keep()
+            except PlantError as error:
+                self._mend(error)
+                stop.wait(REFUSED_WAIT_S)
+            except OSError as error:
+                self._refused(str(error))
+                stop.wait(REFUSED_WAIT_S)
+            if status.due():
+                notifier.send("WATCHDOG=1")
+                self._write_status(running=True)
+            stop.wait(POLL_S)
+
+    # ── when storage fails ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _mend(self, error: PlantError) -> None:
+        if error.status in DAMAGE:
+            self._fork("damaged")
+        else:
+            self._refused(error.text("en"))
+
+    def _refused(self, found: str) -> None:
+        self.alarms["storage"] = found
+        self.reserve.release()
+        with contextlib.suppress(OSError):
+            self._write_status(running=True)
+
+    def _fork(self, reason: str) -> None:
+        self._newest = None
+        try:
+            self.ledger.fork(reason)
+            self._complete_at.clear()
+            self._open_intake()
+        except (PlantError, OSError) as error:
+            self._refused(str(error))
+
+    def _conflict(self) -> bool:
+        found = False
+        for uplink in getattr(self, "uplinks", []):
+            receipts = getattr(uplink, "receipts", None)
+            if receipts is not None and receipts.conflict:
+                receipts.conflict = False
+                found = True
+        return found
+
+    # ── the agent's own events ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tell(self, event: str, attributes: Mapping[str, Any]) -> None:
+        """Appends an event of the agent; a disk that refuses is an alarm, not an exception."""
+        try:
+            self._append(event, attributes)
+        except PlantError as error:
+            self.alarms["storage"] = error.found
+
+    def _append(self, event: str, attributes: Mapping[str, Any]) -> None:
+        now = self.clock.wall_ns()
+        last = json.dumps({"time": now, "boot": boot_id(), "clean": event == "agent.stop"})
+        self.ledger.live.append([draft(event, attributes, now, now)], {LAST: last})
+        self._wake.set()
+
+    def _greet(self) -> None:
+        """agent.start, and agent.gap for the time nobody watched."""
+        now = self.clock.wall_ns()
+        last = _object(self.ledger.live.journal.cursor(LAST))
+        end = "first" if not last else "clean" if last.get("clean") else "crash" if last.get("boot") == boot_id() else "machine"
+        told = {
+            "version": agent_version(),
+            "boot": boot_id(),
+            "previous_end": end,
+            "settings": self._settings_hash,
+            "key": self.keys.signer.verifier.to_text(),
+            "identity": self.settings.identity.model_dump(),
+            "clock_plausible": plausible(now),
+        }
+        self.tell("agent.start", told)
+        before = self._last_time() or int(last.get("time", 0))
+        if before and now - before > LONGEST_SILENCE_NS:
+            reason = {"clean": "stopped", "first": "stopped"}.get(end, end)
+            self.tell("agent.gap", {"reason": reason, "from_time": before, "to_time": now})
+
+    def _last_time(self) -> int:
+        """When the record before agent.start was accepted."""
+        live = self.ledger.live
+        entries = live.read(max(0, live.next_seq - 2), 1) if live.next_seq > 1 else []
+        return entries[0].time_ns if entries else 0
+
+    def _heartbeat(self) -> None:
+        live = self.ledger.live
+        told = {
+            "accepted": live.next_seq,
+            "sealed": live.sealed,
+            "delivered": min((one.status.delivered.get(live.id, 0) for one in getattr(self, "uplinks", [])), default=0),
+            "programs": self.intake.programs(),
+            "memory_mb": psutil.Process().memory_info().rss // 2**20,
+            "disk_free_mb": shutil.disk_usage(self.folder).free // 2**20,
+        }
+        self._append("agent.heartbeat", told)
+
+    def _checkpoint(self) -> None:
+        live = self.ledger.live
+        size, note = live.checkpoint()
+        self._newest = (live.id, size, note)
+        self._append("audit.checkpoint", {"size": size, "note": note})
+
+    def _bytes_to_seal(self) -> bool:
+        """A cheap guess: so many records of the size of a summary make a segment."""
+        return self.ledger.live.unsealed() * 250 > self.settings.seal.size
+
+    def _seal_all(self) -> None:
+        self._checkpoint()
+        target = self.ledger.live.next_seq
+        while self.ledger.live.sealed < target and self.ledger.live.seal(self.settings.seal.size) is not None:
+            pass
+
+    def _say_goodbye(self) -> None:
+        self.tell("agent.stop", {"accepted": self.ledger.live.next_seq})
+        with contextlib.suppress(PlantError, OSError):
+            self._checkpoint()
+
+    # ── housekeeping ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _prune(self) -> None:
+        """Deletes event files that are read, sealed, finished and old."""
+        for path in self.intake.files():
+            with contextlib.suppress(OSError):
+                if not self.intake.read_completely(path):
+                    self._complete_at.pop(path.name, None)
+                    continue
+                sealed = self.ledger.live.sealed >= self._complete_at.setdefault(path.name, self.ledger.live.next_seq)
+                old = time.time() - path.stat().st_mtime > self.settings.keep_events
+                if sealed and old and self.intake.finished(path):
+                    path.unlink()
+                    self.intake.forget(path)
+                    self._complete_at.pop(path.name, None)
+
+    def _lent(self, name: str) -> Lent:
+        folder = self.folder / "uplinks" / name
+        return Lent(
+            self.ledger, folder, self.tell, agent_version(), resource_of(self.settings.identity, self.keys), self.newest, self._wake
+        )
+
+    def newest(self) -> tuple[str, int, str] | None:
+        """The newest checkpoint: stream, size, note."""
+        return self._newest
+
+    def _write_status(self, *, running: bool) -> None:
+        live = self.ledger.live if hasattr(self, "ledger") else None
+        value = {
+            "running": running,
+            "time": time.time(),
+            "pid": psutil.Process().pid,
+            "version": agent_version(),
+            "stream": live.id if live else "",
+            "accepted": live.next_seq if live else 0,
+            "sealed": live.sealed if live else 0,
+            "programs": self.intake.programs() if hasattr(self, "intake") else 0,
+            "alarms": dict(self.alarms),
+            "uplinks": [vars(one.status) for one in getattr(self, "uplinks", [])],
+        }
+        with contextlib.suppress(OSError):
+            path = self.folder / "status.json"
+            path.with_suffix(".new").write_text(json.dumps(value), encoding="utf-8")
+            path.with_suffix(".new").replace(path)
+
+
+def settings_hash(path: Path) -> str:
+    """SHA-256 of a configuration file, as agent.start tells it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

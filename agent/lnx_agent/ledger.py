@@ -1,0 +1,237 @@
+"""All streams of an agent: at most one is live, the others are closed and consist of segments alone.
+
+`ledger.json` lists them in order. A stream is closed for one reason only: its storage cannot be trusted any more (damaged, missing,
+rolled back to an older copy, or the receiver knows other records under the same numbers). Then a new stream begins whose first
+records say which one it follows, what was salvaged and what is lost: damage never stops the agent and never goes unreported.
+
+Order of a fork: salvage from the damaged journal into a segment; `ledger.json` gets both streams; the new stream gets its fork
+records; the damaged journal moves to `quarantine/`. Each step may be repeated after a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lnx_common.damage import quarantine, salvage
+from lnx_common.durable_log import Entry
+from lnx_common.errors import PlantError
+from lnx_common.files import write_durably
+
+from lnx_agent.evidence.merkle import Frontier
+from lnx_agent.evidence.notes import Signer
+from lnx_agent.record import draft, parsed
+from lnx_agent.segment import Header, SegmentReader, looks_whole, write_segment
+from lnx_agent.stream import Archive, Stream, footer_of, read_hiwater, segment_path, segments_in
+
+ALREADY = "already"  # cursor: sources of salvaged records, so that reading the event files again does not double them
+DAMAGE = (620, 801, 802)
+
+
+@dataclass
+class StreamEntry:
+    """One line of the ledger. ``size``: records that were certainly accepted; ``lost``: ranges [from, to] that are unreadable."""
+
+    id: str
+    created: int
+    closed: bool = False
+    size: int = 0
+    reason: str = ""
+    salvaged: int = 0
+    lost: list[list[int]] = field(default_factory=list)
+
+
+class Ledger:
+    """Opens the live stream, or a new one when the old one cannot be trusted."""
+
+    def __init__(self, folder: Path, signer: Signer) -> None:
+        self.folder, self.signer = folder, signer
+        self._archives: dict[str, Archive] = {}
+        self._accounting = threading.Lock()
+        self.streams = self._load()
+        if not self.streams:
+            self._begin_stream()
+        try:
+            self.live = self._open_live()
+        except PlantError as error:
+            if error.status not in DAMAGE:
+                raise
+            self.fork(_reason(error))
+
+    def stream_folder(self, stream: str) -> Path:
+        return self.folder / "streams" / stream
+
+    @property
+    def entry(self) -> StreamEntry:
+        """The ledger's line of the live stream."""
+        return self.streams[-1]
+
+    def fork(self, reason: str) -> None:
+        """Closes the live stream for good and begins another. `live` is the new one afterwards."""
+        old = self.entry
+        if hasattr(self, "live"):
+            self.live.close()
+        self._close_stream(old, reason)
+        self._begin_stream()
+        self.live = self._open_live()
+        journal = self.stream_folder(old.id) / "journal.db"
+        if journal.exists():
+            quarantine(journal, self.folder / "quarantine")
+
+    # ── reading, whatever stream it is ───────────────────────────────────────────────────────────────────────────────────────
+
+    def read(self, stream: str, first: int, limit: int, max_bytes: int = 1 << 62) -> list[Entry]:
+        """Records of any stream from ``first`` on. A damaged segment is put aside, accounted for, and what proves itself is given."""
+        for _ in range(2):
+            live = self.live
+            try:
+                return live.read(first, limit, max_bytes) if stream == live.id else self.archive(stream).read(first, limit, max_bytes)
+            except PlantError as error:
+                if error.status != 801:
+                    raise
+                self.account_for(stream, Path(error.where))
+        return []
+
+    def end_of(self, stream: str) -> int:
+        """One past the last number of a stream."""
+        if stream == self.live.id:
+            return self.live.next_seq
+        return next(entry.size for entry in self.streams if entry.id == stream)
+
+    def archive(self, stream: str) -> Archive:
+        """The sealed part of any stream."""
+        if stream == self.live.id:
+            return self.live.archive
+        if stream not in self._archives:
+            self._archives[stream] = Archive(segments_in(self.stream_folder(stream)))
+        return self._archives[stream]
+
+    def account_for(self, stream: str, path: Path) -> None:
+        """Puts a damaged segment aside, keeps the records that prove themselves, and declares the others lost."""
+        with self._accounting:
+            segment = next((s for s in self.archive(stream).segments if s.path == path), None)
+            if segment is None or not path.exists() or looks_whole(path):
+                return
+            rows = _provable(path)
+            saved = path.with_suffix(".damaged")
+            saved.write_bytes(path.read_bytes())
+            quarantine(saved, self.folder / "quarantine")
+            now = time.time_ns()
+            drafts = []
+            for first, last in _holes(segment.first, segment.end, [row.seq for row in rows]):
+                drafts.append(draft("agent.loss", {"stream": stream, "from_seq": first, "to_seq": last, "reason": "segment"}, now, now))
+            if drafts:
+                self.live.append(drafts)  # declared before the file is replaced: a crash between declares twice, never not at all
+            footer = footer_of(rows, segment.end, Frontier(), Frontier(), {})
+            write_segment(path, Header(stream, segment.first, now), rows, footer)
+            self.archive(stream).forget()
+
+    # ── the list ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _load(self) -> list[StreamEntry]:
+        path = self.folder / "ledger.json"
+        try:
+            value = json.loads(path.read_bytes())
+            return [StreamEntry(**row) for row in value["streams"]]
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError):
+            quarantine(path, self.folder / "quarantine")
+        folders = [f for f in (self.folder / "streams").glob("*") if f.is_dir()]  # what the list said can be seen from the folders
+        folders.sort(key=lambda f: (f / "hiwater").stat().st_mtime_ns if (f / "hiwater").exists() else 0)
+        return [StreamEntry(f.name, 0, closed=index < len(folders) - 1) for index, f in enumerate(folders)]
+
+    def _save(self) -> None:
+        rows = [vars(entry) for entry in self.streams]
+        write_durably(self.folder / "ledger.json", json.dumps({"streams": rows}, indent=1).encode())
+
+    def _begin_stream(self) -> None:
+        self.streams.append(StreamEntry(secrets.token_hex(8), time.time_ns()))
+        self._save()
+
+    def _open_live(self) -> Stream:
+        entry, folder = self.entry, self.stream_folder(self.entry.id)
+        fresh = not folder.exists() or (
+            not (folder / "journal.db").exists() and read_hiwater(folder / "hiwater") == 0 and not segments_in(folder)
+        )
+        stream = Stream(folder, entry.id, self.signer, create=fresh)
+        if stream.next_seq == 0 and len(self.streams) > 1:
+            self._tell_of_fork(stream)
+        return stream
+
+    # ── closing what cannot be trusted ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _close_stream(self, entry: StreamEntry, reason: str) -> None:
+        folder = self.stream_folder(entry.id)
+        segments = segments_in(folder)
+        sealed = segments[-1].end if segments else 0
+        journal = folder / "journal.db"
+        rows = [row for row in salvage(journal) if row.seq >= sealed] if journal.exists() else []
+        end = max(sealed, read_hiwater(folder / "hiwater"), rows[-1].seq + 1 if rows else 0)
+        if rows:
+            _write_salvage(folder, entry.id, sealed, end, rows)
+        entry.closed, entry.reason, entry.salvaged, entry.size = True, reason, len(rows), end
+        entry.lost = _holes(sealed, end, [row.seq for row in rows])
+
+    def _tell_of_fork(self, stream: Stream) -> None:
+        old, now = self.streams[-2], time.time_ns()
+        told = {"old_stream": old.id, "old_size": old.size, "reason": old.reason or "missing", "salvaged": old.salvaged}
+        drafts = [draft("agent.fork", told, now, now)]
+        for first, last in old.lost:
+            loss = {"stream": old.id, "from_seq": first, "to_seq": last, "reason": "journal"}
+            drafts.append(draft("agent.loss", loss, now, now))
+        stream.append(drafts, self._inherited_cursors(old))
+
+    def _inherited_cursors(self, old: StreamEntry) -> dict[str, str]:
+        """Where to read on: as far as the last trustworthy segment, stepping over what was salvaged after it."""
+        cursors: dict[str, str] = {}
+        already: list[str] = []
+        for segment in reversed(segments_in(self.stream_folder(old.id))):
+            try:
+                reader = SegmentReader(segment.path)
+                if reader.footer.cursors:
+                    cursors = reader.footer.cursors
+                    break
+                already += [record.source for entry in reader.salvage() if (record := parsed(entry.body)).source]
+            except PlantError:
+                continue
+        return {**cursors, ALREADY: json.dumps(already)}
+
+
+def _write_salvage(folder: Path, stream: str, first: int, end: int, rows: list[Entry]) -> None:
+    """A segment that may have holes; it has no note, because nobody signed it before the damage."""
+    footer = footer_of(rows, end, Frontier(), Frontier(), {})
+    write_segment(segment_path(folder, first, end, rows[-1].time_ns), Header(stream, first, time.time_ns()), rows, footer)
+
+
+def _provable(path: Path) -> list[Entry]:
+    """Records of a damaged segment that are what was written; none when not even its structure can be read."""
+    try:
+        return list(SegmentReader(path).salvage())
+    except PlantError:
+        return []
+
+
+def _holes(first: int, end: int, present: list[int]) -> list[list[int]]:
+    holes, expected = [], first
+    for seq in [*present, end]:
+        if seq > expected:
+            holes.append([expected, seq - 1])
+        expected = seq + 1
+    return holes
+
+
+def _reason(error: PlantError) -> str:
+    if error.status == 802:
+        return "missing" if "missing" in error.found else "rolled-back"
+    return "damaged"
+
+
+def describe(streams: list[StreamEntry]) -> list[dict[str, Any]]:
+    """The ledger's lines for people and scripts."""
+    return [vars(entry) for entry in streams]

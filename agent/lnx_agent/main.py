@@ -1,0 +1,21 @@
+"""Runs the agent as a process: `python -m lnx_agent.main agent.toml`, as the service does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lnx_common.service import StopSignal, run_until_stopped
+
+from lnx_agent.agent import Agent, settings_hash
+from lnx_agent.config import load_agent
+
+
+def run_agent(path: Path, stop: StopSignal | None = None) -> None:
+    """Runs until stopped. Raises ConfigError or PlantError when it cannot begin."""
+    agent = Agent(load_agent(path), settings_hash(path))
+    run_until_stopped(agent.run, stop)
+
+
+if __name__ == "__main__":
+    run_agent(Path(sys.argv[1]))

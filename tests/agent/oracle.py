@@ -1,0 +1,266 @@
+"""The oracle: it knows every event that was handed over, kills the agent as the seed says, and compares at the end.
+
+An event becomes an obligation when its line is in the event file. After the faults have stopped:
+(a) every obligation was delivered at least once, (b) with equal attributes, (c) exactly once after the receiver's dedupe,
+(d) nothing was invented, (e) a fresh event passes, (f) what is missing is declared, and nothing is declared that did not happen.
+
+    python oracle.py --kills 100 [--seed 7] [--fault kill|operation|upstream|damage]     one line at the end says what was lost
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+from lnx_agent.receiver.server import Receiver
+from lnx_agent.record import Parsed
+from lnx_common.events import EventFile
+from plant import RunningReceiver, agent_toml, receiver_settings, wait_for
+
+FAULTS = ("kill", "operation", "upstream", "damage")
+DOOMED = Path(__file__).with_name("doomed.py")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class HostileReceiver(Receiver):
+    """The receiver behind a bad line: answers get lost after the commit, proxies answer instead, limits change."""
+
+    chance: random.Random | None = None
+
+    def application(self) -> web.Application:
+        application = super().application()
+        application.middlewares.append(self._meddle)
+        return application
+
+    @web.middleware
+    async def _meddle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        trick = self.chance.randrange(12) if self.chance and request.path == "/v1/logs" else 99
+        if trick == 0:
+            return web.Response(text="<html>log in</html>", content_type="text/html")
+        if trick == 1:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "0"})
+        if trick == 2:
+            raise web.HTTPTooManyRequests(headers={"Retry-After": "garbage"})
+        if trick == 3 and (request.content_length or 0) > 2000:
+            raise web.HTTPRequestEntityTooLarge(2000, request.content_length or 0)
+        if trick == 4:
+            raise web.HTTPUnauthorized
+        answer = await handler(request)
+        if trick in (5, 6, 7) and request.transport:
+            request.transport.abort()  # committed, but the agent never hears of it
+        return answer
+
+
+@dataclass
+class Outcome:
+    """What the oracle saw."""
+
+    obligations: int = 0
+    kills: int = 0
+    lost: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    invented: list[str] = field(default_factory=list)
+    declared: Counter[str] = field(default_factory=Counter)
+    holes: list[str] = field(default_factory=list)
+    slowest_start: float = 0.0
+
+    def faultless(self) -> bool:
+        return not (self.lost or self.changed or self.doubled or self.invented or self.holes)
+
+    def line(self) -> str:
+        declared = ", ".join(f"{name} {count}" for name, count in sorted(self.declared.items())) or "nothing"
+        return (
+            f"{self.kills} kills, {self.obligations} events: lost {len(self.lost)}, changed {len(self.changed)}, "
+            f"doubled {len(self.doubled)}, invented {len(self.invented)}, undeclared holes {len(self.holes)}; "
+            f"declared: {declared}; slowest start {self.slowest_start:.1f} s"
+        )
+
+
+class Producer:
+    """Programs that write events as fast as told; knows what it wrote."""
+
+    def __init__(self, folder: Path, chance: random.Random) -> None:
+        self._folder, self._chance = folder, chance
+        self.truth: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._count = 0
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        number = 0
+        while not self._stop.is_set():
+            program = EventFile(f"press{number}", self._folder)
+            number += 1
+            for _ in range(self._chance.randrange(50, 1500)):
+                self.write(program)
+                if self._stop.wait(self._chance.choice((0, 0, 0, 0.001, 0.004))):
+                    break
+            program.close()
+
+    def write(self, program: EventFile) -> None:
+        seq = program.write("lnx.error", {"status": self._count, "model": f"model {self._count % 7}"})
+        self.truth[f"{program._stem}:{seq}"] = self._count
+        self._count += 1
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def run(seed: int, kills: int, fault: str, folder: Path) -> Outcome:
+    """One run of the oracle; everything about it follows from the seed and the fault."""
+    chance = random.Random(f"{seed} {fault}")
+    outcome = Outcome()
+    settings = receiver_settings(folder / "receiver")
+    HostileReceiver.chance = random.Random(seed) if fault == "upstream" else None
+    receiver = RunningReceiver(settings, HostileReceiver)
+    toml = agent_toml(folder / "plant", receiver.url, uplink="batch_records = 100")
+    producer = Producer(folder / "plant/events", chance)
+    try:
+        for _ in range(kills):
+            _one_life(toml, fault, chance, outcome)
+            if fault == "damage":
+                _damage(folder / "plant/data", chance)
+        producer.stop()
+        HostileReceiver.chance = None
+        _judge(toml, folder, producer, receiver, outcome)
+    finally:
+        producer.stop()
+        receiver.stop()
+    return outcome
+
+
+def _start(toml: Path, countdown: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(DOOMED), str(toml), str(countdown)])
+
+
+def _one_life(toml: Path, fault: str, chance: random.Random, outcome: Outcome) -> None:
+    by_operation = fault == "operation" or (fault == "damage" and chance.random() < 0.3)
+    child = _start(toml, chance.randrange(1, 160) if by_operation else 0)
+    if by_operation:
+        try:
+            child.wait(6)
+        except subprocess.TimeoutExpired:
+            child.kill()
+    else:
+        time.sleep(chance.uniform(0.4, 1.6))
+        child.send_signal(signal.SIGKILL)
+    child.wait()
+    outcome.kills += 1
+
+
+def _damage(data: Path, chance: random.Random) -> None:
+    """Flips a bit, truncates or removes one of the agent's files while it is down."""
+    patterns = (
+        "streams/*/journal.db",
+        "streams/*/journal.db-wal",
+        "streams/*/segments/*/*.seg",
+        "uplinks/*/position",
+        "streams/*/hiwater",
+        "ledger.json",
+    )
+    files = sorted(path for pattern in patterns for path in data.glob(pattern) if path.stat().st_size)
+    if not files:
+        return
+    path = chance.choice(files)
+    raw = bytearray(path.read_bytes())
+    kind = chance.randrange(4)
+    if kind == 0 and path.suffix != ".seg":
+        path.unlink()
+    elif kind == 1:
+        path.write_bytes(raw[: chance.randrange(len(raw))])
+    else:
+        raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+        path.write_bytes(raw)
+
+
+def _judge(toml: Path, folder: Path, producer: Producer, receiver: RunningReceiver, outcome: Outcome) -> None:
+    outcome.obligations = len(producer.truth)
+    begin = time.monotonic()
+    child = _start(toml, 0)
+    try:
+        status = folder / "plant/data/status.json"
+        born = time.time()
+        wait_for(lambda: status.exists() and status.stat().st_mtime > born, 30)
+        outcome.slowest_start = time.monotonic() - begin
+        last = EventFile("last", folder / "plant/events")
+        producer.write(last)
+        wait_for(lambda: f"{last._stem}:1" in {r.source for r in receiver.records().values()}, 60)
+        wait_for(lambda: set(producer.truth) <= {r.source for r in receiver.records().values()}, 20, fail=False)
+        outcome.obligations = len(producer.truth)
+    finally:
+        child.terminate()
+        child.wait(10)
+    _compare(producer.truth, receiver.records(), outcome)
+
+
+def _compare(truth: dict[str, int], stored: dict[tuple[str, int], Parsed], outcome: Outcome) -> None:
+    seen = Counter(record.source for record in stored.values() if record.source)
+    outcome.lost = sorted(set(truth) - set(seen))
+    outcome.invented = sorted(set(seen) - set(truth))
+    outcome.doubled = sorted(source for source, count in seen.items() if count > 1)
+    for record in stored.values():
+        n = truth.get(record.source)
+        if record.source and n is not None and record.attributes != {"status": n, "model": f"model {n % 7}"}:
+            outcome.changed.append(record.source)
+    declared: set[tuple[str, int]] = set()
+    ends: dict[str, int] = {}
+    for (stream, seq), record in stored.items():
+        ends[stream] = max(ends.get(stream, 0), seq + 1)
+        if record.event in ("agent.gap", "agent.loss", "agent.fork", "agent.dead_letter"):
+            outcome.declared[record.event] += 1
+        if record.event == "agent.loss":
+            attributes = record.attributes
+            declared |= {(str(attributes["stream"]), n) for n in range(int(attributes["from_seq"]), int(attributes["to_seq"]) + 1)}
+        if record.event == "agent.dead_letter":
+            declared.add((str(record.attributes["stream"]), int(record.attributes["seq"])))
+    for stream, end in ends.items():
+        outcome.holes += [f"{stream}:{n}" for n in range(end) if (stream, n) not in stored and (stream, n) not in declared]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--fault", choices=FAULTS, action="append")
+    parser.add_argument("--seeds-file", type=Path, default=Path(__file__).with_name("failing-seeds.txt"))
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
+    whole = Outcome()
+    failed = False
+    faults = options.fault or list(FAULTS)
+    for fault in faults:
+        folder = Path(tempfile.mkdtemp(prefix="oracle-"))
+        share = max(1, options.kills // len(faults))
+        outcome = run(seed, share, fault, folder)
+        print(f"{fault}, seed {seed}: {outcome.line()}", flush=True)
+        whole.kills += outcome.kills
+        whole.obligations += outcome.obligations
+        whole.lost += outcome.lost
+        if not outcome.faultless():
+            failed = True
+            with options.seeds_file.open("a", encoding="utf-8") as file:
+                file.write(f"{fault} {seed} {share}\n")
+            print(f"  kept in {folder}; seed added to {options.seeds_file.name}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"agent: {whole.kills} kills, {whole.obligations} events accepted, {len(whole.lost)} lost")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
