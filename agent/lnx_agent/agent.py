@@ -94,7 +94,7 @@ class Agent:
         return None
 
     def _open_intake(self) -> None:
-        self.intake = Intake(self.settings.events, self.ledger.live, self.folder / "quarantine", self.clock)
+        self.intake = Intake(self.settings.events, self.ledger, self.folder / "quarantine", self.clock)
 
     def _guard(self, uplink: Uplink, stop: StopSignal) -> None:
         """An uplink that fails in a way nobody thought of is started again; the failure is an alarm."""

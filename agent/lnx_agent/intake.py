@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ import psutil
 from lnx_common.clocks import Clock
 from lnx_common.events import EVENTS
 
-from lnx_agent.ledger import ALREADY
+from lnx_agent.ledger import RECOVER, Ledger
 from lnx_agent.record import Draft, draft
-from lnx_agent.stream import Stream
+from lnx_agent.sources import Sources
 
 CURSOR = "file."
 CHUNK_BYTES = 1 << 20
@@ -50,12 +51,13 @@ class _Position:
 class Intake:
     """One reader for all folders. `poll` takes over what is new."""
 
-    def __init__(self, folders: Sequence[Path], stream: Stream, quarantine: Path, clock: Clock) -> None:
-        self._folders, self._stream, self._quarantine, self._clock = folders, stream, quarantine, clock
+    def __init__(self, folders: Sequence[Path], ledger: Ledger, quarantine: Path, clock: Clock) -> None:
+        self._folders, self._ledger, self._quarantine, self._clock = folders, ledger, quarantine, clock
+        self._stream = ledger.live
         self._positions = {
-            name.removeprefix(CURSOR): _Position(**json.loads(text)) for name, text in stream.journal.cursors(CURSOR).items() if text
+            name.removeprefix(CURSOR): _Position(**json.loads(text)) for name, text in self._stream.journal.cursors(CURSOR).items() if text
         }
-        self._already = set(json.loads(stream.journal.cursor(ALREADY) or "[]"))
+        self._known: Sources | None = None
         self.unknown_events = 0
 
     def programs(self) -> int:
@@ -65,11 +67,22 @@ class Intake:
 
     def poll(self) -> int:
         """Reads every file as far as it goes; returns the number of records accepted. PlantError 621 when the disk refuses."""
+        if self._known is None and self._stream.journal.cursor(RECOVER) == "1":
+            self._begin_recovery()
         accepted = 0
         for path in self.files():
             while taken := self._read(path):
                 accepted += taken
+        if self._known is not None:
+            self._known = None
+            self._stream.journal.set_cursors({RECOVER: ""})
         return accepted
+
+    def _begin_recovery(self) -> None:
+        """Records were lost: every file is read again from its beginning, stepping over the lines that some stream still has."""
+        since = min((_begun(path) for path in self.files()), default=0)
+        self._known = self._ledger.known_sources(since)
+        self._positions = {}
 
     def files(self) -> list[Path]:
         """Event files, oldest part first."""
@@ -153,8 +166,8 @@ class Intake:
             drafts.append(draft("agent.gap", hole, now, now))
         position.seq = max(seq, position.seq)
         source = f"{_process_and_part(path)[0]}:{seq}"
-        if source in self._already:
-            return drafts
+        if self._known is not None and self._known.holds(_process_and_part(path)[0], seq):
+            return []
         if event["event"] not in EVENTS:
             self.unknown_events += 1
         drafts.append(draft(event["event"], event["attributes"], event["time_unix_nano"], now, source))
@@ -191,6 +204,17 @@ def _process_and_part(path: Path) -> tuple[str, int]:
     """``program-start-pid`` and the number of the part, 0 for the first."""
     match = _PART.match(path.name.removesuffix(".jsonl"))
     return (match["process"], int(match["part"] or 0)) if match else (path.stem, 0)
+
+
+def _begun(path: Path) -> int:
+    """When a program began its file, by the name, ns since 1970; 0 when the name does not tell."""
+    match = re.search(r"-(\d{8}T\d{6}Z)-", path.name)
+    if match is None:
+        return 0
+    try:
+        return int(datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()) * 10**9
+    except ValueError:
+        return 0
 
 
 def _event_of(line: bytes) -> dict[str, Any] | None:

@@ -27,9 +27,10 @@ from lnx_agent.evidence.merkle import Frontier
 from lnx_agent.evidence.notes import Signer
 from lnx_agent.record import draft, parsed
 from lnx_agent.segment import Header, SegmentReader, looks_whole, write_segment
+from lnx_agent.sources import Sources
 from lnx_agent.stream import Archive, Stream, footer_of, read_hiwater, segment_path, segments_in
 
-ALREADY = "already"  # cursor: sources of salvaged records, so that reading the event files again does not double them
+RECOVER = "recover"  # cursor, "1": records were lost; event files are read again for the lines that are nowhere else
 DAMAGE = (620, 801, 802)
 
 
@@ -87,15 +88,14 @@ class Ledger:
 
     def read(self, stream: str, first: int, limit: int, max_bytes: int = 1 << 62) -> list[Entry]:
         """Records of any stream from ``first`` on. A damaged segment is put aside, accounted for, and what proves itself is given."""
-        for _ in range(2):
+        while True:
             live = self.live
             try:
                 return live.read(first, limit, max_bytes) if stream == live.id else self.archive(stream).read(first, limit, max_bytes)
             except PlantError as error:
                 if error.status != 801:
                     raise
-                self.account_for(stream, Path(error.where))
-        return []
+                self.account_for(stream, Path(error.where))  # one damaged file less
 
     def end_of(self, stream: str) -> int:
         """One past the last number of a stream."""
@@ -123,11 +123,17 @@ class Ledger:
             quarantine(saved, self.folder / "quarantine")
             now = time.time_ns()
             drafts = []
-            for first, last in _holes(segment.first, segment.end, [row.seq for row in rows]):
+            holes = _holes(segment.first, segment.end, [row.seq for row in rows])
+            entry = next(entry for entry in self.streams if entry.id == stream)
+            entry.lost += [hole for hole in holes if hole not in entry.lost]
+            self._save()
+            for first, last in holes:
                 drafts.append(draft("agent.loss", {"stream": stream, "from_seq": first, "to_seq": last, "reason": "segment"}, now, now))
             if drafts:
-                self.live.append(drafts)  # declared before the file is replaced: a crash between declares twice, never not at all
-            footer = footer_of(rows, segment.end, Frontier(), Frontier(), {})
+                self.live.append(
+                    drafts, {RECOVER: "1"}
+                )  # declared before the file is replaced: a crash between declares twice, never not at all
+            footer = footer_of(rows, segment.end, Frontier())
             write_segment(path, Header(stream, segment.first, now), rows, footer)
             self.archive(stream).forget()
 
@@ -176,36 +182,44 @@ class Ledger:
         if rows:
             _write_salvage(folder, entry.id, sealed, end, rows)
         entry.closed, entry.reason, entry.salvaged, entry.size = True, reason, len(rows), end
-        entry.lost = _holes(sealed, end, [row.seq for row in rows])
+        entry.lost += _holes(sealed, end, [row.seq for row in rows])
 
     def _tell_of_fork(self, stream: Stream) -> None:
         old, now = self.streams[-2], time.time_ns()
         told = {"old_stream": old.id, "old_size": old.size, "reason": old.reason or "missing", "salvaged": old.salvaged}
         drafts = [draft("agent.fork", told, now, now)]
-        for first, last in old.lost:
-            loss = {"stream": old.id, "from_seq": first, "to_seq": last, "reason": "journal"}
-            drafts.append(draft("agent.loss", loss, now, now))
-        stream.append(drafts, self._inherited_cursors(old))
+        for entry in self.streams[:-1]:  # earlier declarations may have stood in the records that are lost now: all of them again
+            for first, last in entry.lost:
+                loss = {"stream": entry.id, "from_seq": first, "to_seq": last, "reason": "journal" if entry is old else "segment"}
+                drafts.append(draft("agent.loss", loss, now, now))
+        stream.append(drafts, {RECOVER: "1"})
 
-    def _inherited_cursors(self, old: StreamEntry) -> dict[str, str]:
-        """Where to read on: as far as the last trustworthy segment, stepping over what was salvaged after it."""
-        cursors: dict[str, str] = {}
-        already: list[str] = []
-        for segment in reversed(segments_in(self.stream_folder(old.id))):
-            try:
-                reader = SegmentReader(segment.path)
-                if reader.footer.cursors:
-                    cursors = reader.footer.cursors
+    # ── what the streams hold ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def known_sources(self, since_ns: int) -> Sources:
+        """Lines of event files that are in any stream, as far as records accepted after ``since_ns`` tell."""
+        known = Sources()
+        for entry in self.streams:
+            for segment in reversed(segments_in(self.stream_folder(entry.id))):
+                try:
+                    footer = SegmentReader(segment.path).footer
+                except PlantError:
+                    self.account_for(entry.id, segment.path)
+                    continue
+                if footer.count and footer.to_time < since_ns:
                     break
-                already += [record.source for entry in reader.salvage() if (record := parsed(entry.body)).source]
-            except PlantError:
-                continue
-        return {**cursors, ALREADY: json.dumps(already)}
+                known.merge(footer.sources)
+        first = self.live.sealed
+        while entries := self.live.journal.read(first, 2000):
+            for row in entries:
+                known.add(parsed(row.body).source)
+            first = entries[-1].seq + 1
+        return known
 
 
 def _write_salvage(folder: Path, stream: str, first: int, end: int, rows: list[Entry]) -> None:
     """A segment that may have holes; it has no note, because nobody signed it before the damage."""
-    footer = footer_of(rows, end, Frontier(), Frontier(), {})
+    footer = footer_of(rows, end, Frontier())
     write_segment(segment_path(folder, first, end, rows[-1].time_ns), Header(stream, first, time.time_ns()), rows, footer)
 
 

@@ -4,7 +4,7 @@
     header     u32 length, u32 CRC32C, JSON {stream, first, created}
     blocks     u32 stored length, u32 raw length, u32 CRC32C of the stored bytes, zstd data; raw = frames
     frame      u32 length, u64 number, u32 CRC32C of number and record (as in the journal), i64 time_ns, record
-    footer     JSON {count, end, root, frontier, from_time, to_time, longest_silence_ns, declared, cursors}, as the header, after a
+    footer     JSON {count, end, root, frontier, from_time, to_time, longest_silence_ns, declared, sources}, as the header, after a
                block with stored length 0
     end        "LNXEND1\n"
 
@@ -52,8 +52,8 @@ class Footer:
     longest_silence_ns: int
     declared: list[dict[str, Any]]
     """Losses, gaps, forks and what else a verifier has to tell: {seq, event, attributes}."""
-    cursors: dict[str, str] = field(default_factory=dict)
-    """How far the event files had been read when the last record was accepted."""
+    sources: dict[str, list[list[int]]] = field(default_factory=dict)
+    """Which lines of which event files are here: process -> ranges [first, last] of their numbers."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from lnx_agent.evidence.merkle import Frontier, leaf_hash
 from lnx_agent.evidence.notes import Checkpoint, Signer
 from lnx_agent.record import Draft, parsed
 from lnx_agent.segment import Footer, Header, SegmentReader, write_segment
+from lnx_agent.sources import Sources
 
 STREAM_DOUBT = 802
 SEALED, FRONTIER = "sealed", "frontier"
@@ -63,13 +64,15 @@ def segment_path(folder: Path, first: int, end: int, time_ns: int) -> Path:
     return folder / "segments" / month / f"{first:012d}-{end:012d}.seg"
 
 
-def footer_of(entries: Sequence[Entry], end: int, before: Frontier, after: Frontier, cursors: Mapping[str, str]) -> Footer:
+def footer_of(entries: Sequence[Entry], end: int, after: Frontier) -> Footer:
     """What a reader will want to know about these records without reading them."""
     own = Frontier()
     declared, silence, last = [], 0, entries[0].time_ns if entries else 0
+    sources = Sources()
     for entry in entries:
         own.add(leaf_hash(entry.body))
         record = parsed(entry.body)
+        sources.add(record.source)
         if record.event in DECLARED:
             declared.append({"seq": entry.seq, "time": entry.time_ns, "event": record.event, "attributes": record.attributes})
         silence, last = max(silence, entry.time_ns - last), entry.time_ns
@@ -82,7 +85,7 @@ def footer_of(entries: Sequence[Entry], end: int, before: Frontier, after: Front
         to_time=last,
         longest_silence_ns=silence,
         declared=declared,
-        cursors=dict(cursors),
+        sources=sources.ranges,
     )
 
 
@@ -176,11 +179,18 @@ class Stream:
 
     def read(self, first: int, limit: int, max_bytes: int = 1 << 62) -> list[Entry]:
         """Records from ``first`` on, wherever they are. Raises PlantError 620 or 801 when they are damaged."""
-        if first < self.sealed:
-            entries = self.archive.read(first, limit, max_bytes)
-            if entries:
-                return entries
-        return self.journal.read(max(first, self.sealed), limit, max_bytes)
+        while True:
+            if first < self.sealed:
+                entries = self.archive.read(first, limit, max_bytes)
+                if entries:
+                    return entries
+            entries = self.journal.read(max(first, self.sealed), limit, max_bytes)
+            if not entries or entries[0].seq <= first or self.archive_holds_nothing(first):
+                return entries  # else the rows were sealed and left the journal between the two looks
+
+    def archive_holds_nothing(self, first: int) -> bool:
+        """Whether no sealed segment has a record from ``first`` on: what is missing there was declared lost."""
+        return not self.archive.read(first, 1)
 
     # ── the tree ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,9 +216,8 @@ class Stream:
         """How many records wait for the next segment."""
         return self.journal.next_seq - self.sealed
 
-    def seal(self, max_bytes: int, cursor_prefix: str = "file.") -> Sealed | None:
+    def seal(self, max_bytes: int) -> Sealed | None:
         """Makes a segment of the oldest records in the journal, up to ``max_bytes`` of them. None when there are none."""
-        cursors = self.journal.cursors(cursor_prefix)  # read first: never ahead of the records
         entries = self._oldest(max_bytes)
         if not entries:
             return None
@@ -217,8 +226,7 @@ class Stream:
         first, end = self.sealed, entries[-1].seq + 1
         after = self._base.copy()
         after.extend(leaf_hash(entry.body) for entry in entries)
-        whole = end == self.journal.next_seq
-        footer = footer_of(entries, end, self._base, after, cursors if whole else {})
+        footer = footer_of(entries, end, after)
         path = segment_path(self.folder, first, end, entries[-1].time_ns)
         digest = write_segment(path, Header(self.id, first, time.time_ns()), entries, footer)
         segment = Sealed(first, end, path)

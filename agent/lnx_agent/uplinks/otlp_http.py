@@ -74,8 +74,9 @@ class OtlpHttp:
             if first >= self._lent.ledger.end_of(stream):
                 continue
             entries = self._lent.ledger.read(stream, first, self._limits.records, self._limits.bytes)
-            if not entries:  # a hole up to the end, declared by the ledger
-                self._move(stream, self._lent.ledger.end_of(stream))
+            if not entries:
+                if stream != self._lent.ledger.live.id:  # a hole up to the end of a closed stream, declared by the ledger
+                    self._move(stream, self._lent.ledger.end_of(stream))
                 continue
             begin = time.monotonic()
             self._deliver(stream, entries, stop)
