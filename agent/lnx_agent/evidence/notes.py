@@ -22,6 +22,14 @@ MAX_NOTE = 64 * 1024
 MAX_SIGNATURES = 100
 
 
+def _decoded(text: str) -> bytes:
+    """Base64 in its one canonical spelling; binascii.Error otherwise."""
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise binascii.Error("bits that belong to nothing")
+    return raw
+
+
 class NoteError(ValueError):
     """Not a note, or not one that its key signed."""
 
@@ -51,7 +59,7 @@ class Verifier:
         """Reads a vkey of either type."""
         try:
             name, key_id, encoded = text.strip().split("+", 2)
-            raw = base64.b64decode(encoded, validate=True)
+            raw = _decoded(encoded)
             verifier = cls(name, raw[1:])
         except (ValueError, binascii.Error) as error:
             raise NoteError(f"{text.strip()[:80]!r} is not name+id+key") from error
@@ -113,7 +121,7 @@ def split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
         if len(parts) != 3 or parts[0] != "—" or not parts[1]:
             raise NoteError(f"{line[:80]!r} is not a signature line")
         try:
-            raw = base64.b64decode(parts[2], validate=True)
+            raw = _decoded(parts[2])
         except binascii.Error as error:
             raise NoteError(f"{line[:80]!r} is not a signature line") from error
         if len(raw) < 5:
@@ -171,7 +179,7 @@ class Checkpoint:
         lines = text[:-1].split("\n")
         try:
             origin, size, root = lines[:3]
-            raw = base64.b64decode(root, validate=True)
+            raw = _decoded(root)
         except (ValueError, binascii.Error) as error:
             raise NoteError("a checkpoint has origin, size and root") from error
         number = size.isascii() and size.isdigit() and (size == "0" or not size.startswith("0"))
