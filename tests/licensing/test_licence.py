@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -277,3 +278,10 @@ def test_a_megabyte_of_garbage_is_refused_at_once(desk: Desk, garbage: bytes) ->
     begin = datetime.now(UTC)
     assert status_of(garbage, desk.trust()) == 303
     assert datetime.now(UTC) - begin < timedelta(seconds=5)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 1 << 32), st.sampled_from([b"", b"{", b'{"payloadType":"', b'{"payload":', b"[[", b"\xef\xbb\xbf{"]))
+def test_a_megabyte_of_random_bytes_is_refused(desk: Desk, seed: int, head: bytes) -> None:
+    for size in (1 << 20, 200_000):
+        assert status_of(head + Random(seed).randbytes(size), desk.trust()) == 303

@@ -287,3 +287,11 @@ def test_pulling_the_token_in_the_middle_is_told_as_such(virtual_reader: Virtual
         virtual_reader.slots[0].remove()
         card.agree(point_of(new_key().public_key()))
     assert caught.value.status == 323
+
+
+def test_yubico_piv_tool_agrees_with_the_dongle_on_a_key_without_a_pin(virtual_reader: VirtualReader, tmp_path: Path) -> None:
+    make_dongle(virtual_reader, tmp_path / "desk")
+    tool = ("yubico-piv-tool", "--reader", READERS[0])
+    assert virtual_reader.run(*tool, "-a", "read-certificate", "-s", "9e", "-o", tmp_path / "9e.pem").returncode == 0
+    tested = virtual_reader.run(*tool, "-a", "test-decipher", "-s", "9e", "-i", tmp_path / "9e.pem")
+    assert tested.returncode == 0 and "Successfully performed ECDH exchange" in tested.stdout + tested.stderr, tested.stdout + tested.stderr
