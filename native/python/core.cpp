@@ -162,6 +162,9 @@ class Result {
     Check(status);
     const std::vector<py::ssize_t> shape = {plane.height, plane.width};
     if (plane.pixel_format == LNX_PIXEL_F32_GRAY) return py::array_t<float>(shape, static_cast<const float*>(plane.data));
+    if (plane.pixel_format == LNX_PIXEL_GRAY16) return py::array_t<uint16_t>(shape, static_cast<const uint16_t*>(plane.data));
+    if (plane.pixel_format == LNX_PIXEL_BGR8)
+      return py::array_t<uint8_t>({shape[0], shape[1], py::ssize_t{3}}, static_cast<const uint8_t*>(plane.data));
     return py::array_t<uint8_t>(shape, static_cast<const uint8_t*>(plane.data));
   }
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _VERDICTS = ("UNDEFINED", "OK", "NG", "REVIEW")
-_LABEL_MAP, _SCORE_MAP = 0, 1
+_LABEL_MAP, _SCORE_MAP, _IMAGE = 0, 1, 2
 
 
 class Verdict(StrEnum):
@@ -94,8 +94,13 @@ class Result:
 
     @property
     def score(self) -> float:
-        """The score that decided, as the model gave it."""
+        """The score that decided, as the model gave it (anomaly: raw, see ``score_norm``)."""
         return float(self._summary["score"])
+
+    @property
+    def score_norm(self) -> float:
+        """Anomaly: the score on the scale of the training, where 0.5 is its threshold; else the same as ``score``."""
+        return float(self._summary["score_norm"])
 
     @property
     def threshold(self) -> float:
@@ -154,6 +159,12 @@ class Result:
     def score_map(self) -> NDArray[np.float32] | None:
         """Score per pixel ``[H, W]``, when ``want`` has ``"score_map"``."""
         plane: NDArray[np.float32] | None = self._native.plane(self._index, _SCORE_MAP)
+        return plane
+
+    @cached_property
+    def image(self) -> NDArray[Any] | None:
+        """Enhancement: the picture, uint8 ``[H, W, 3]`` (BGR) or ``[H, W]``, or uint16 ``[H, W]``."""
+        plane: NDArray[Any] | None = self._native.plane(self._index, _IMAGE)
         return plane
 
     def to_json(self) -> str:

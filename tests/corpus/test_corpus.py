@@ -1,7 +1,8 @@
 """Models and reference outputs that were not computed with this code, when a folder of them is at hand (LNX_CORPUS).
 
-The folder holds index.json with the items cls_texture, det_digits_yolox and seg_defect_unet. What is compared: class scores within 1e-4,
-boxes within 0.5 px and 1e-3, masks with an IoU of at least 0.999.
+The folder holds index.json with the items cls_texture, det_digits_yolox, seg_defect_unet, anom_padim_brick and enh_denoise. What is
+compared: class scores within 1e-4, boxes within 0.5 px and 1e-3, masks with an IoU of at least 0.999, anomaly maps and scores within 1e-4
+of their span, pictures within one grey level.
 """
 
 from __future__ import annotations
@@ -79,3 +80,27 @@ def test_masks(tmp_path: Path, keys: tuple[Path, Path]) -> None:
             found = session.run(CORPUS / path).label_map
             both, either = ((found == 1) & (mask >= 0.5)).sum(), ((found == 1) | (mask >= 0.5)).sum()
             assert either == 0 or both / either >= 0.999
+
+
+def test_anomaly_maps_and_scores(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    entry = item("anom_padim_brick")
+    reference = np.load(CORPUS / entry["reference"])
+    maps, scores = reference["map"], reference["score"]
+    options: dict[str, Any] = {"resize": "none", "threshold": entry["threshold"], **IMAGENET}
+    with opened(entry, "anomaly", tmp_path, keys, want=("score_map",), **options) as session:
+        for truth, expected, score, path in zip(entry["truth"], maps, scores, entry["images"], strict=True):
+            result = session.run(CORPUS / path)
+            assert result.score_map is not None
+            assert np.abs(result.score_map - expected.reshape(result.score_map.shape)).max() <= 1e-4 * maps.max()
+            assert abs(result.score - float(score)) <= 1e-4 * maps.max()
+            assert result.verdict == ("NG" if float(score) >= entry["threshold"] else "OK")
+            assert result.verdict == ("NG" if truth else "OK") or abs(float(score) - entry["threshold"]) < 3
+
+
+def test_enhanced_pictures(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    entry = item("enh_denoise")
+    with opened({**entry, "labels": []}, "enhancement", tmp_path, keys, resize="none", mean=[0.0], std=[1.0]) as session:
+        for path, expected in zip(entry["images"], entry["reference_images"], strict=True):
+            picture = session.run(CORPUS / path).image
+            assert picture is not None
+            assert np.abs(picture.astype(int) - lnx.read_image(CORPUS / expected).astype(int)).max() <= 1

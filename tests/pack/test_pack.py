@@ -132,7 +132,7 @@ def test_a_manifest_that_disagrees_with_the_graph_is_refused_by_the_core(tmp_pat
 
 
 def test_every_preset_is_described_and_its_manifest_parses_in_the_core(tmp_path: Path, packed: Packer, testing: ModuleType) -> None:
-    assert set(describe_presets()) == {"classification", "yolox", "segmentation"} and all(describe_presets().values())
+    assert {"classification", "yolox", "segmentation"} < set(describe_presets()) and all(describe_presets().values())
     models = [
         packed(brightness_classifier(tmp_path / "a.onnx"), "classification", TEXTURE_LABELS),
         packed(fixed_detector(tmp_path / "b.onnx", [[1, 1, 1, 1, 0.5, 0.5]]), "yolox", ["a"]),

@@ -82,6 +82,7 @@ class Bench {
     job.input = reinterpret_cast<const float*>(tensor_.data());
     job.input_elements = tensor_.size() / sizeof(float);
     try {
+      lnx::decode::CheckOutputs(*manifest_, tensors_.data(), tensors_.size());
       decoder_->Decode(job, *workspace_, storage->arena, &image);
       if (verdict) lnx::result::DecideVerdict(*manifest_, params_, storage->arena, &image);
     } catch (...) {

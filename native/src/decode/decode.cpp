@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "decode/families.h"
+#include "decode/roles.h"
 #include "decode/workspace.h"
 
 namespace lnx::decode {
@@ -17,15 +18,29 @@ const runtime::Tensor& RequireOutput(const Job& job, size_t index, int32_t rank)
     Fail(LNX_E_OUTPUT_SHAPE, {std::to_string(job.output_count) + " outputs", "at least " + std::to_string(index + 1), "decode"});
   }
   const runtime::Tensor& tensor = job.outputs[index];
-  std::string shape;
-  for (int32_t i = 0; i < tensor.rank; ++i) shape += (i ? ", " : "") + std::to_string(tensor.shape[i]);
   if (tensor.dtype != manifest::DType::kF32 || tensor.rank != rank || tensor.shape[0] <= job.batch_index) {
     Fail(LNX_E_OUTPUT_SHAPE,
-         {std::string(manifest::DTypeName(tensor.dtype)) + " [" + shape + "]",
+         {Described(tensor),
           "f32 of rank " + std::to_string(rank) + " with more than " + std::to_string(job.batch_index) + " images",
           "output \"" + std::string(tensor.name) + "\""});
   }
   return tensor;
+}
+
+void CheckOutputs(const manifest::Manifest& manifest, const runtime::Tensor* outputs, size_t count) {
+  const std::vector<manifest::TensorSpec>& specs = manifest.graphs[0].outputs;
+  for (size_t i = 0; i < count && i < specs.size(); ++i) {
+    const runtime::Tensor& tensor = outputs[i];
+    bool same = tensor.dtype == specs[i].dtype && static_cast<size_t>(tensor.rank) == specs[i].shape.size();
+    for (size_t d = 1; same && d < specs[i].shape.size(); ++d)
+      same = specs[i].shape[d] < 0 || specs[i].shape[d] == tensor.shape[d];
+    if (same) continue;
+    std::string expected;
+    for (const int64_t side : specs[i].shape)
+      expected += (expected.empty() ? "" : ", ") + (side < 0 ? "N" : std::to_string(side));
+    Fail(LNX_E_OUTPUT_SHAPE, {Described(tensor), std::string(manifest::DTypeName(specs[i].dtype)) + " [" + expected + "]",
+                              "output \"" + specs[i].name + "\""});
+  }
 }
 
 namespace {
@@ -64,7 +79,8 @@ struct Maker {
 
 std::unique_ptr<Decoder> MakeDecoder(std::shared_ptr<const manifest::Manifest> manifest,
                                      const std::vector<runtime::IoInfo>& outputs) {
-  return std::visit(Maker{manifest, outputs}, manifest->decode);
+  const manifest::Decode& family = manifest->decode;
+  return std::visit(Maker{std::move(manifest), outputs}, family);
 }
 
 }  // namespace lnx::decode

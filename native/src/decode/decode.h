@@ -38,6 +38,9 @@ class Decoder {
   virtual void Decode(const Job& job, Workspace& workspace, result::Arena& arena, result::ImageResult* image) const = 0;
 };
 
+// What came is what the manifest describes: rank, and every side but the first that is not open. LNX_E_OUTPUT_SHAPE.
+void CheckOutputs(const manifest::Manifest& manifest, const runtime::Tensor* outputs, size_t count);
+
 // outputs: what the graph really declares. LNX_E_GRAPH_MISMATCH when they cannot be decoded.
 std::unique_ptr<Decoder> MakeDecoder(std::shared_ptr<const manifest::Manifest> manifest,
                                      const std::vector<runtime::IoInfo>& outputs);

@@ -124,8 +124,9 @@ class EfficientDet final : public Decoder {
     }
     const float dx = options_.yxhw ? d[1] : d[0], dy = options_.yxhw ? d[0] : d[1];
     const float dw = options_.yxhw ? d[3] : d[2], dh = options_.yxhw ? d[2] : d[3];
-    const float x = (static_cast<float>(cell % columns) + 0.5f) * stride + dx * anchor.width;
-    const float y = (static_cast<float>(cell / columns) + 0.5f) * stride + dy * anchor.height;
+    const int64_t column = cell % columns, row = cell / columns;
+    const float x = (static_cast<float>(column) + 0.5f) * stride + dx * anchor.width;
+    const float y = (static_cast<float>(row) + 0.5f) * stride + dy * anchor.height;
     const float width = std::exp(dw) * anchor.width, height = std::exp(dh) * anchor.height;
     const Candidate c{x - width / 2, y - height / 2, x + width / 2, y + height / 2, score, id, static_cast<int32_t>(order)};
     CheckBox(c, "detection");

@@ -35,7 +35,8 @@ class Rtmdet final : public Decoder {
   };
 
   Point At(int64_t cell, int64_t columns, int32_t stride) const {
-    return {static_cast<float>(cell % columns * stride), static_cast<float>(cell / columns * stride),
+    const int64_t column = cell % columns, row = cell / columns;
+    return {static_cast<float>(column * stride), static_cast<float>(row * stride),
             options_.distances_in_pixels ? 1.0f : static_cast<float>(stride)};
   }
 

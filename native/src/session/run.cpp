@@ -124,6 +124,7 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
     bound.Run(&model_timings);
     slot.outputs.resize(bound.output_count());
     for (size_t o = 0; o < bound.output_count(); ++o) slot.outputs[o] = bound.Output(o);
+    decode::CheckOutputs(*core.manifest, slot.outputs.data(), slot.outputs.size());
     for (uint32_t i = 0; i < count; ++i) {
       const int64_t at = NowMicros();
       result::ImageResult& result = filling->images[first + i];

@@ -36,7 +36,34 @@ double Element(const uint8_t* data, size_t i, manifest::DType dtype) {
     std::memcpy(&value, data + 2 * i, 2);
     return HalfToDouble(value);
   }
+  if (dtype == manifest::DType::kI64) {
+    int64_t value;
+    std::memcpy(&value, data + 8 * i, 8);
+    return static_cast<double>(value);
+  }
+  if (dtype == manifest::DType::kI32) {
+    int32_t value;
+    std::memcpy(&value, data + 4 * i, 4);
+    return value;
+  }
+  if (dtype == manifest::DType::kU16) {
+    uint16_t value;
+    std::memcpy(&value, data + 2 * i, 2);
+    return value;
+  }
   return data[i];
+}
+
+// An output of any type against what was recorded, which is always float32.
+double DifferenceToGolden(const runtime::Tensor& output, Bytes golden, size_t elements) {
+  if (golden.size != elements * 4) return kDifferent;
+  double largest = 0;
+  for (size_t i = 0; i < elements; ++i) {
+    const double difference = std::fabs(Element(static_cast<const uint8_t*>(output.data), i, output.dtype) -
+                                        Element(golden.data, i, manifest::DType::kF32));
+    if (!(difference <= largest)) largest = std::isnan(difference) ? kDifferent : difference;
+  }
+  return largest;
 }
 
 double LargestDifference(const uint8_t* a, const uint8_t* b, size_t n, manifest::DType dtype) {
@@ -164,13 +191,7 @@ bool RunSelfTest(Core& core, LnxSelfTestReport* report) {
       const Bytes expected = core.container->Read(golden.outputs[o]);
       const runtime::Tensor& output = bound.Output(o);
       const size_t elements = output.Elements() / static_cast<size_t>(batch);
-      if (output.dtype != manifest::DType::kF32 || expected.size != elements * 4) {
-        report->model_max_error = kDifferent;
-        continue;
-      }
-      report->model_max_error =
-          std::max(report->model_max_error,
-                   LargestDifference(static_cast<const uint8_t*>(output.data), expected.data, elements, manifest::DType::kF32));
+      report->model_max_error = std::max(report->model_max_error, DifferenceToGolden(output, expected, elements));
     }
 
     const json expected = json::parse(core.container->ReadText(golden.result), nullptr, false);

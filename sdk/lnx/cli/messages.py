@@ -38,7 +38,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "arg.output": ("The .lnx file to write.", "만들 .lnx 파일."),
     "arg.images": ("An image, or a folder of images.", "이미지 또는 이미지 폴더."),
     "arg.key": ("A key file.", "키 파일."),
-    "opt.preset": ("Family of the model: classification, yolox, segmentation.", "모델 종류: classification, yolox, segmentation."),
+    "opt.preset": (
+        "Family of the model: classification, yolox, rtmdet, rtdetr, ppyoloe, efficientdet, instance, segmentation, anomaly, enhancement.",
+        "모델 종류: classification, yolox, rtmdet, rtdetr, ppyoloe, efficientdet, instance, segmentation, anomaly, enhancement.",
+    ),
     "opt.manifest": ("A manifest (JSON) instead of a preset.", "프리셋 대신 사용할 명세(JSON)."),
     "opt.labels": ("Class names, separated by commas, in the order of the model.", "모델 순서대로 쉼표로 구분한 클래스 이름."),
     "opt.size": ("WIDTHxHEIGHT of the input, when the graph leaves it open.", "그래프가 크기를 정하지 않았을 때의 입력 크기(너비x높이)."),
