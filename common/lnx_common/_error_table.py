@@ -189,4 +189,25 @@ ERRORS: dict[int, ErrorText] = {
         "chmod 600 the file and change the token",
         "파일 권한을 600으로 바꾸고 토큰을 교체하십시오",
     ),
+    805: ErrorText(
+        "NO_LOG",
+        "There is no log of an agent in this folder",
+        "이 폴더에 에이전트 로그가 없습니다",
+        "name the folder that agent.toml calls data, or the folder that was exported to",
+        "agent.toml의 data 폴더 또는 내보낸 폴더를 지정하십시오",
+    ),
+    806: ErrorText(
+        "IMPORT_REFUSED",
+        "The file or folder cannot be taken in",
+        "파일 또는 폴더를 가져올 수 없습니다",
+        "export again to an empty folder; register the agent's public key (keys/agent.vkeys) with the receiver",
+        "빈 폴더로 다시 내보내고, 에이전트 공개 키(keys/agent.vkeys)를 수신 측에 등록하십시오",
+    ),
+    807: ErrorText(
+        "UPLINK_REFUSED",
+        "The upstream does not take the records",
+        "상위 시스템이 기록을 받지 않습니다",
+        "see the reason in the text; `lnx agent doctor` checks address, certificate and token",
+        "메시지의 사유를 확인하십시오. `lnx agent doctor`가 주소, 인증서, 토큰을 점검합니다",
+    ),
 }
