@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import jsonschema
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
@@ -285,3 +287,13 @@ def test_a_megabyte_of_garbage_is_refused_at_once(desk: Desk, garbage: bytes) ->
 def test_a_megabyte_of_random_bytes_is_refused(desk: Desk, seed: int, head: bytes) -> None:
     for size in (1 << 20, 200_000):
         assert status_of(head + Random(seed).randbytes(size), desk.trust()) == 303
+
+
+def test_issued_licences_and_lists_follow_the_published_schemas(desk: Desk) -> None:
+    folder = Path(__file__).resolve().parents[2] / "docs/reference"
+    data = licence(desk, new_key(), models=[{"model_id": "weld", "min_epoch": 7}], features={"cameras": 4, "tools": ["a"]}, not_after=NOW)
+    for name, document in (("licence", json.loads(data)), ("key-list", desk.key_list)):
+        schema = json.loads((folder / f"{name}.schema.json").read_text(encoding="utf-8"))
+        payload = json.loads(base64.b64decode(document["payload"]))
+        jsonschema.Draft202012Validator(schema).validate(payload)
+        assert not jsonschema.Draft202012Validator(schema).is_valid({**payload, "v": 2})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -14,7 +15,9 @@ import pytest
 import typer
 from lnx.cli import keys
 from lnx.cli.verify_file import verify_command
-from lnx.container import OpenRecipient, PublicInfo, load_signing_key, write_container
+from lnx.container import OpenRecipient, PublicInfo, hpke, load_family_keys, load_signing_key, write_container
+from lnx.container.trust import load_trust
+from lnx_licensing import licence, software_key
 from lnx_licensing.cli import dongle_app, license_app
 from lnx_licensing.cli.messages import TEXTS
 from lnx_licensing.findings import WORDS
@@ -207,6 +210,39 @@ def test_roles_are_kept_apart(shell: Shell) -> None:
     assert shell.refused(
         "license", "issue", "--key", "keys/desk.license-key.pem", "--request", "trial.lnxreq", "--until", "2099-01-01", "x.lic"
     ) == (2, 103)
+
+
+def test_an_evaluation_opens_with_its_key_file_and_the_desk_is_reminded_of_the_family(shell: Shell) -> None:
+    make_keys(shell)
+    shell.json("license", "keygen", "evaluation", "trial", "--out", "keys")
+    shell.json("dongle", "request", "trial.lnxreq", "--evaluation", "keys/trial.softkey.json")
+    issued = shell.json(*ISSUE, "trial.lic", "--request", "trial.lnxreq", "--until", in_days(20))
+    assert issued["warnings"] == ["evaluation-family"]
+    key = software_key.load(shell.folder / "keys/trial.softkey.json")
+    read = licence.read(shell.folder / "trial.lic", load_trust(folder=shell.trust))
+    opened = read.family_keys(key.public_key(), hpke.software(key))
+    assert opened == load_family_keys(shell.folder / "keys/fam-2026A.family.json")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"lnx_software_key":{"private":"AA==","pub":""}}', '{"lnx_software_key":{"private":"%s","pub":"%s"}}']
+)
+def test_a_damaged_key_file_is_refused(shell: Shell, content: str) -> None:
+    zero, one = base64.b64encode(bytes(32)).decode(), base64.b64encode(bytes([4]) + bytes(64)).decode()
+    (shell.folder / "bad.softkey.json").write_text(content % (zero, one) if "%s" in content else content)
+    assert shell.refused("dongle", "request", "x.lnxreq", "--evaluation", "bad.softkey.json") == (3, 227)
+
+
+def test_a_token_of_another_maker_goes_the_whole_way(shell: Shell, virtual_reader: VirtualReader) -> None:
+    make_keys(shell)
+    virtual_reader.insert(virtual_reader.new_token(maker=False, key=False))
+    assert shell.refused("dongle", "provision", "--desk", "desk", "--yes") == (3, 350)
+    made = shell.json("dongle", "provision", "--desk", "desk", "--yes", "--allow-unattested")
+    assert not made["attested"] and len(made["warnings"]) == 2
+    shell.json(*ISSUE, "plain.lic", "--dongle", made["serial"])
+    shell.json("dongle", "apply", "plain.lic", "--to-token", "--desk", "desk")
+    at_plant = shell.json("dongle", "verify")
+    assert at_plant["checks"] == ["answers", "unattested", "opens"] and at_plant["families"] == ["fam-2026A"]
 
 
 def test_a_withdrawn_key_counts_no_more(shell: Shell) -> None:

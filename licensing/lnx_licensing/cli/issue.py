@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from lnx.cli.output import out, print_json, reported
+from lnx.cli.output import err, out, print_json, reported
 from lnx.container import FamilyKey, dsse, load_family_keys, load_signing_key
 from lnx.container.keys import key_id
 from lnx.container.moment import format_moment
@@ -100,7 +100,7 @@ def issue_command(
             output.parent.mkdir(parents=True, exist_ok=True)
             licence.write_new(output, data)
             _journal(desk, terms, data)
-        _tell(output, terms, data, dry_run, as_json)
+        _tell(output, terms, data, dry_run, as_json, ["evaluation-family"] if terms.evaluation and families else [])
 
 
 def _dongles(serials: Sequence[str], requests: Sequence[Path], desk: Path | None, maker_roots: Sequence[Path]) -> list[Dongle]:
@@ -196,11 +196,13 @@ def _journal(desk: Path | None, terms: Terms, data: bytes) -> None:
         os.fsync(book.fileno())
 
 
-def _tell(output: Path, terms: Terms, data: bytes, dry_run: bool, as_json: bool) -> None:
+def _tell(output: Path, terms: Terms, data: bytes, dry_run: bool, as_json: bool, warnings: list[str]) -> None:
     if as_json:
         told = {"file": shown(output), "written": not dry_run, "bytes": len(data), "terms": json.loads(terms.model_dump_json())}
-        print_json(told)
+        print_json({**told, "warnings": warnings})
         return
     verb = say("would-issue" if dry_run else "issued")
     serials = ", ".join(entry.serial or entry.keyid for entry in terms.dongles)
     out.print(f"{verb}  {shown(output)}  {terms.license_id}  ({serials}, {len(data)} bytes)", style="green", markup=False)
+    for warning in warnings:
+        err.print(f"{say('warning')}  {say(warning)}", style="yellow", markup=False)

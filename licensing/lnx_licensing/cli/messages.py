@@ -91,6 +91,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "with-licence": ("give this file with the evaluation licence", "평가 라이선스와 함께 전달하십시오"),
     "withdrawn": ("withdrawn", "제거됨"),
     "issued": ("issued", "발급됨"),
+    "evaluation-family": (
+        "whoever has this evaluation can take its family key out: give evaluations a family of their own",
+        "이 평가판을 가진 사람은 패밀리 키를 꺼낼 수 있습니다. 평가용 모델에는 별도의 패밀리를 사용하십시오",
+    ),
     "would-issue": ("would issue (dry run)", "발급 가능(시험 실행)"),
     "valid": ("valid", "유효"),
     "not-yet": ("not valid yet", "아직 유효하지 않음"),
@@ -129,7 +133,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "step.done": ("done", "완료"),
     "check.answers": ("answers as its key", "키에 맞게 응답함"),
     "check.attested": ("made inside the token, as its maker attests", "토큰 내부 생성이 제조사에 의해 증명됨"),
-    "check.unattested": ("no maker's proof; the desk's record counts", "제조사 증명 없음(발급 기록이 근거)"),
+    "check.unattested": (
+        "no proof by a pinned maker; its licence or the desk's record counts",
+        "등록된 제조사의 증명 없음(라이선스나 발급 기록이 근거)",
+    ),
     "check.record": ("is the one in the desk's record", "발급 기록과 일치함"),
     "check.opens": ("opens the licence", "라이선스가 열림"),
     "written": ("written", "기록됨"),
