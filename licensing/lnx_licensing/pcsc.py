@@ -6,13 +6,14 @@ transaction idles for five seconds.
 
 from __future__ import annotations
 
-import os
+import queue
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from lnx.errors import LnxError
 
@@ -25,6 +26,8 @@ SHARING = 0x8010000B
 WAS_RESET = 0x80100068
 STATE_UNAWARE, STATE_PRESENT, STATE_EXCLUSIVE, STATE_MUTE = 0x0000, 0x0020, 0x0080, 0x0200
 TRIES, PAUSE_S = 8, 0.25
+ANSWER_S = 15.0
+T = TypeVar("T")
 
 
 class ReaderState(NamedTuple):
@@ -74,28 +77,74 @@ def in_remote_session() -> bool:
     return bool(ctypes.windll.user32.GetSystemMetrics(remote_session))
 
 
+class _Watch:
+    """Runs calls of PC/SC in threads of their own, since a token that hangs blocks them for ever."""
+
+    def __init__(self) -> None:
+        self._stuck = False
+        self._last = threading.Thread()
+
+    def call(self, where: str, function: Callable[..., T], *arguments: Any) -> T:
+        """The result of ``function``; LNX-327 when there is none within ``ANSWER_S`` seconds."""
+        answers: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                answers.put(function(*arguments))
+            except BaseException as error:
+                answers.put(error)
+
+        self._last = threading.Thread(target=work, name="pc/sc", daemon=True)
+        self._last.start()
+        try:
+            answer = answers.get(timeout=ANSWER_S)
+        except queue.Empty:
+            self._stuck = True
+            found = f"no answer within {ANSWER_S:g} s"
+            raise LnxError(status.TOKEN_HANGS, found=found, expected="an answer", where=where) from None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def close(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Gives something back; when a call is stuck, as soon as it returns."""
+        if not self._stuck:
+            function(*arguments)
+            return
+        before = self._last
+
+        def later() -> None:
+            before.join()
+            function(*arguments)
+
+        self._last = threading.Thread(target=later, name="pc/sc", daemon=True)
+        self._last.start()
+
+
 @contextmanager
-def _context() -> Iterator[Any]:
+def _context() -> Iterator[tuple[Any, _Watch]]:
     scard = _scard()
-    code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    watch = _Watch()
+    code, context = watch.call("smart-card service", scard.SCardEstablishContext, scard.SCARD_SCOPE_SYSTEM)
     if code != 0:
         raise failure(code, "smart-card service")
     try:
-        yield context
+        yield context, watch
     finally:
-        scard.SCardReleaseContext(context)
+        watch.close(scard.SCardReleaseContext, context)
 
 
 def readers() -> list[ReaderState]:
     """All readers with what is in them; an empty list when there is none. LNX-320 or LNX-321 when the service is not there."""
     scard = _scard()
-    with _context() as context:
-        code, names = scard.SCardListReaders(context, [])
+    with _context() as (context, watch):
+        code, names = watch.call("smart-card service", scard.SCardListReaders, context, [])
         if code & 0xFFFFFFFF in NO_READERS:
             return []
         if code != 0:
             raise failure(code, "smart-card service")
-        code, states = scard.SCardGetStatusChange(context, 0, [(name, STATE_UNAWARE) for name in names])
+        asked = [(name, STATE_UNAWARE) for name in names]
+        code, states = watch.call("smart-card service", scard.SCardGetStatusChange, context, 0, asked)
         if code != 0:
             raise failure(code, "smart-card service")
     return [
@@ -107,14 +156,15 @@ def readers() -> list[ReaderState]:
 class Connection:
     """A token in a reader, held in a transaction. Use ``connect``."""
 
-    def __init__(self, reader: str, card: Any, protocol: int) -> None:
+    def __init__(self, reader: str, card: Any, protocol: int, watch: _Watch) -> None:
         self.reader = reader
         self._scard = _scard()
         self._card = card
+        self._watch = watch
         self._header = self._scard.SCARD_PCI_T0 if protocol == self._scard.SCARD_PROTOCOL_T0 else self._scard.SCARD_PCI_T1
 
     def transmit(self, command: bytes) -> bytes:
-        code, answer = self._scard.SCardTransmit(self._card, self._header, list(command))
+        code, answer = self._watch.call(self.reader, self._scard.SCardTransmit, self._card, self._header, list(command))
         if code != 0:
             raise failure(code, self.reader)
         return bytes(answer)
@@ -122,25 +172,25 @@ class Connection:
 
 @contextmanager
 def connect(reader: str) -> Iterator[Connection]:
-    """A token in ``reader``. Waits up to two seconds while another program holds it, then LNX-325."""
+    """A token in ``reader``. Waits up to two seconds while another program holds it, then LNX-325; LNX-327 when the token hangs."""
     scard = _scard()
-    with _context() as context:
-        card, protocol = _connect(context, reader)
+    with _context() as (context, watch):
+        card, protocol = _connect(context, reader, watch)
         try:
-            _begin(card, reader)
+            _begin(card, reader, watch)
             try:
-                yield Connection(reader, card, protocol)
+                yield Connection(reader, card, protocol, watch)
             finally:
-                scard.SCardEndTransaction(card, scard.SCARD_LEAVE_CARD)
+                watch.close(scard.SCardEndTransaction, card, scard.SCARD_LEAVE_CARD)
         finally:
-            scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
+            watch.close(scard.SCardDisconnect, card, scard.SCARD_LEAVE_CARD)
 
 
-def _connect(context: Any, reader: str) -> tuple[Any, int]:
+def _connect(context: Any, reader: str, watch: _Watch) -> tuple[Any, int]:
     scard = _scard()
+    either = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
     for attempt in range(TRIES):
-        either = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-        code, card, protocol = scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, either)
+        code, card, protocol = watch.call(reader, scard.SCardConnect, context, reader, scard.SCARD_SHARE_SHARED, either)
         if code == 0:
             return card, protocol
         if code & 0xFFFFFFFF != SHARING or attempt + 1 == TRIES:
@@ -149,21 +199,16 @@ def _connect(context: Any, reader: str) -> tuple[Any, int]:
     raise AssertionError
 
 
-def _begin(card: Any, reader: str) -> None:
+def _begin(card: Any, reader: str, watch: _Watch) -> None:
     scard = _scard()
+    either = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
     for _ in range(TRIES):
-        code = scard.SCardBeginTransaction(card)
+        code = watch.call(reader, scard.SCardBeginTransaction, card)
         if code == 0:
             return
         if code & 0xFFFFFFFF != WAS_RESET:
             raise failure(code, reader)
-        either = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-        code, _protocol = scard.SCardReconnect(card, scard.SCARD_SHARE_SHARED, either, scard.SCARD_LEAVE_CARD)
+        code, _protocol = watch.call(reader, scard.SCardReconnect, card, scard.SCARD_SHARE_SHARED, either, scard.SCARD_LEAVE_CARD)
         if code != 0:
             raise failure(code, reader)
     raise failure(WAS_RESET, reader)
-
-
-def service_socket() -> str:
-    """Where clients look for pcscd on Linux."""
-    return os.environ.get("PCSCLITE_CSOCK_NAME") or "/run/pcscd/pcscd.comm"

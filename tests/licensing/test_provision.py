@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import time
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from lnx import LnxError
 from lnx.container.keys import point_of
-from lnx_licensing import attestation, piv, record, request, token
+from lnx_licensing import attestation, pcsc, piv, record, request, token
 from lnx_licensing.licence import verify
 from lnx_licensing.pcsc import connect
 from lnx_licensing.piv import Piv, RefusedError
@@ -295,3 +296,32 @@ def test_yubico_piv_tool_agrees_with_the_dongle_on_a_key_without_a_pin(virtual_r
     assert virtual_reader.run(*tool, "-a", "read-certificate", "-s", "9e", "-o", tmp_path / "9e.pem").returncode == 0
     tested = virtual_reader.run(*tool, "-a", "test-decipher", "-s", "9e", "-i", tmp_path / "9e.pem")
     assert tested.returncode == 0 and "Successfully performed ECDH exchange" in tested.stdout + tested.stderr, tested.stdout + tested.stderr
+
+
+def test_a_token_that_hangs_is_told_and_nothing_waits_for_it(virtual_reader: VirtualReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pcsc, "ANSWER_S", 1.0)
+    card = virtual_reader.insert()
+    card.faults.set("hang")
+    begin = time.monotonic()
+    seen = token.present()
+    assert [item.error.status for item in seen if item.error] == [327] and time.monotonic() - begin < 4
+    card.faults.set(None)
+    with token.only(None) as (again, info, _):
+        assert info.key is not None
+        again.challenge(info.key)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "\x00", '{"lnx_dongle":1}', "[]"])
+def test_a_damaged_record_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "4711.dongle.json").write_text(content)
+    with pytest.raises(LnxError) as caught:
+        record.find(tmp_path, "4711")
+    assert caught.value.status == 352 and "4711" in caught.value.where
+
+
+def test_a_record_under_anothers_name_is_refused(fresh: YubiKey, maker: Maker, tmp_path: Path) -> None:
+    provision(Piv(fresh), tmp_path, roots=[maker.root])
+    record.path_of(tmp_path, "4711").rename(tmp_path / "4712.dongle.json")
+    with pytest.raises(LnxError) as caught:
+        record.find(tmp_path, "4712")
+    assert caught.value.status == 352
