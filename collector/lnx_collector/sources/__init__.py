@@ -6,6 +6,7 @@ from lnx_collector.registry import load_kind
 SOURCES: dict[str, str] = {
     "modbus-tcp": "lnx_collector.sources.modbus.tcp",
     "modbus-rtu": "lnx_collector.sources.modbus.rtu",
+    "opcua": "lnx_collector.sources.opcua",
 }
 
 
