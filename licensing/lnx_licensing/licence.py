@@ -148,7 +148,7 @@ def _terms(payload: bytes, where: str) -> Terms:
     fields = dsse.parse_json(payload, refuse)
     if not isinstance(fields, dict):
         refuse("a payload that is no JSON object", "a JSON object")
-    if fields.get("v") != 1 or isinstance(fields["v"], bool):
+    if type(fields.get("v")) is not int or fields["v"] != 1:
         shown = json.dumps(fields.get("v"))[:40]
         raise LnxError(status.VERSION, found=f"licence version {shown}", expected="version 1", where=where)
     try:

@@ -130,6 +130,14 @@ class Terms(_Part):
         """Whether any of its keys is a mere file: such a licence is for trying out."""
         return any(dongle.type == SOFTWARE for dongle in self.dongles)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, fields: Any) -> Any:
+        """``null`` stands for absent where the core reads it so."""
+        if not isinstance(fields, dict):
+            return fields
+        return {name: value for name, value in fields.items() if value is not None or name not in ("features", "grace")}
+
     @model_validator(mode="after")
     def _whole(self) -> Terms:
         if self.not_before and self.not_after and self.not_after <= self.not_before:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -24,6 +25,7 @@ from lnx.container.keys import key_id
 from lnx.errors import LnxError
 
 MAX_SIGNATURES = 8
+MAX_DEPTH = 64
 Refuse = Callable[[str, str], NoReturn]  # (found, expected): raises the caller's error
 
 
@@ -69,7 +71,7 @@ def sign(payload_type: str, payload: bytes, keys: Sequence[ec.EllipticCurvePriva
 
 
 def parse_json(data: bytes, refuse: Refuse) -> Any:
-    """Strict JSON: UTF-8, no member twice, no NaN or Infinity, any depth survived."""
+    """Strict JSON: UTF-8, no member twice, numbers that a double can hold, texts that are Unicode, at most 64 levels."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -77,17 +79,37 @@ def parse_json(data: bytes, refuse: Refuse) -> Any:
             raise ValueError("a member that stands twice")
         return found
 
-    def constant(name: str) -> NoReturn:
-        raise ValueError(f"the number {name}")
+    def number(text: str) -> int | float:
+        real = float(text)
+        if not math.isfinite(real):
+            raise ValueError("a number that is too large")
+        return int(text) if text.lstrip("-").isdigit() else real
 
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=members, parse_constant=constant)
-    except UnicodeDecodeError:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=members, parse_int=number, parse_float=number, parse_constant=number)
+        _check_depth_and_texts(value)
+    except UnicodeError:
         refuse("bytes that are not UTF-8", "JSON in UTF-8")
     except RecursionError:
-        refuse("JSON that is nested too deeply", "JSON of a few levels")
+        refuse("JSON that is nested too deeply", f"at most {MAX_DEPTH} levels")
     except ValueError as error:
         refuse(f"no readable JSON ({error})"[:200], "JSON in UTF-8")
+    return value
+
+
+def _check_depth_and_texts(value: Any) -> None:
+    """RecursionError beyond the depth; UnicodeError for half a surrogate pair, which JSON can spell but Unicode does not know."""
+    waiting = [(value, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise RecursionError
+        if isinstance(item, str):
+            item.encode("utf-8")
+        elif isinstance(item, dict):
+            waiting += [(part, depth + 1) for part in (*item, *item.values())]
+        elif isinstance(item, list):
+            waiting += [(part, depth + 1) for part in item]
 
 
 def decode_base64(text: object, size: int | None = None) -> bytes | None:
