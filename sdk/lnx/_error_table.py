@@ -707,4 +707,11 @@ ERRORS: dict[int, ErrorText] = {
         "call again",
         "다시 호출하십시오",
     ),
+    510: ErrorText(
+        "LNX_E_FILE_ACCESS",
+        "The system refuses a file or folder",
+        "시스템이 파일 또는 폴더 접근을 거부했습니다",
+        "choose a folder that this user may write to, with room left on its disk",
+        "이 사용자가 쓸 수 있고 디스크 여유가 있는 폴더를 선택하십시오",
+    ),
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,31 @@ import numpy as np
 import pytest
 from conftest import brightness_classifier
 from lnx.cli.messages import TEXTS
+from lnx.container import OpenRecipient, PublicInfo, load_public_key, load_signing_key, read_container, write_container
 
 
 def run(*arguments: object, lang: str = "en", **env: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from lnx.cli import main; main()", *map(str, arguments)]
     settings = {**os.environ, "LNX_LANG": lang, "COLUMNS": "200", **env}
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=settings, check=False)
+
+
+def on_a_terminal(arguments: list[str]) -> str:
+    """What a command writes to stderr when that is a terminal, in Korean."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "LNX_LANG": "ko", "COLUMNS": "120", "TERM": "xterm"}
+    command = [sys.executable, "-c", "from lnx.cli import main; main()", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=env) as program:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal ends with the program
+            while part := os.read(ours, 65536):
+                shown += part
+        assert program.wait(timeout=60) == 0
+    os.close(ours)
+    return shown.decode("utf-8", "replace")
 
 
 @pytest.fixture
@@ -80,16 +102,84 @@ def test_one_bad_image_does_not_stop_the_others(classifier: Path, keys: tuple[Pa
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["run", "none.lnx", "."], 2),
+        (["run", "none.lnx", "{parts}"], 3),
+        (["run", "{model}", "{empty}", "--trust", "{key}"], 3),
+        (["run", "{model}", "{parts}"], 3),
         (["inspect", "none.lnx"], 3),
+        (["inspect", "{key}"], 3),
+        (["verify-file", "{model}"], 3),
+        (["verify-file", "{model}", "--trust", "{key}"], 0),
         (["keys", "new", "rsa", "--name", "a"], 2),
+        (["keys", "new", "container", "--name", "a", "--out", "{key}/inside"], 5),
+        (["keys", "show", "{key}"], 0),
         (["pack", "none.onnx", "o.lnx", "--key", "none.pem", "--preset", "yolox"], 3),
+        (["pack", "none.onnx", "o.lnx", "--key", "none.pem", "--preset", "yolox", "--set", "colour"], 3),
+        (["bench", "{model}", "--runs", "9", "--trust", "{key}"], 2),
+        (["bench", "{model}", "--runs", "10", "--trust", "{key}", "--device", "cpu"], 0),
+        (["selftest", "{model}", "--trust", "{key}", "--device", "cpu"], 0),
+        (["selftest", "{model}", "--trust", "{key}", "--device", "cpu", "--runtime-dir", "{empty}"], 4),
+        (["selftest", "{model}", "--trust", "{key}", "--device", "gpu"], 4),
+        (["doctor", "--runtime-dir", "{empty}"], 4),
+        (["run", "{model}", "{parts}", "--trust", "{key}", "--device", "cpu", "--json", "{key}/lines.jsonl"], 5),
+        (["run", "{model}", "{parts}", "--trust", "{key}", "--device", "cpu", "--overlay", "{key}/pictures"], 5),
         (["no-such-command"], 2),
+        (["run"], 2),
     ],
 )
-def test_exit_codes_tell_what_kind_of_problem_it_was(arguments: list[str], code: int, tmp_path: Path) -> None:
-    done = run(*arguments)
-    assert done.returncode in ((code, 3) if arguments[0] == "run" else (code,)), done.stderr
+def test_exit_codes_tell_what_kind_of_problem_it_was(
+    arguments: list[str], code: int, tmp_path: Path, classifier: Path, keys: tuple[Path, Path], folder: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {"model": classifier, "key": keys[1], "parts": folder, "empty": tmp_path / "empty"}
+    done = run(*(argument.format(**places) for argument in arguments))
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_self_test_that_differs_exits_with_1_and_says_which_stage(classifier: Path, keys: tuple[Path, Path], tmp_path: Path) -> None:
+    entries = dict(read_container(classifier, trusted=[load_public_key(keys[1])]).entries)
+    tensor = np.frombuffer(entries["golden/0.tensor"], np.float32).copy()
+    tensor[5] += 0.25
+    entries["golden/0.tensor"] = tensor.tobytes()
+    changed = tmp_path / "changed.lnx"
+    signing = load_signing_key(keys[0])
+    write_container(changed, entries=entries, public=PublicInfo("m", "1"), signing_key=signing, recipients=[OpenRecipient()])
+    done = run("selftest", changed, "--trust", keys[1], "--device", "cpu", "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["pre_max_error"] == pytest.approx(0.25) and report["post_max_error"] <= report["post_tolerance"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a terminal of POSIX")
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["selftest", "{model}", "--device", "cpu"], ["예열 중", "골든 이미지와 비교 중"]),
+        (["bench", "{model}", "--runs", "3000", "--device", "cpu"], ["측정 중"]),
+        (["verify-file", "{model}"], ["청크 검사 중"]),
+        (["run", "{model}", "{parts}", "--device", "cpu"], ["예열 중"]),
+    ],
+)
+def test_long_commands_show_their_progress_on_a_terminal_and_nothing_with_json(
+    command: list[str], words: list[str], classifier: Path, keys: tuple[Path, Path], folder: Path
+) -> None:
+    arguments = [word.format(model=classifier, parts=folder) for word in command] + ["--trust", str(keys[1])]
+    shown = on_a_terminal(arguments)
+    for word in words:
+        assert word in shown
+    quiet = run(*arguments, "--summary-json" if command[0] == "run" else "--json")
+    assert quiet.returncode == 0 and quiet.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal of POSIX")
+def test_an_interrupted_command_says_so_and_exits_with_130(classifier: Path, keys: tuple[Path, Path]) -> None:
+    command = [sys.executable, "-c", "from lnx.cli import main; main()", "bench", classifier, "--runs", 1_000_000, "--trust", keys[1]]
+    env = {**os.environ, "LNX_LANG": "en"}
+    with subprocess.Popen([*map(str, command), "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=env) as program:
+        time.sleep(4)
+        program.send_signal(signal.SIGINT)
+        _, told = program.communicate(timeout=60)
+    assert program.returncode == 130 and "interrupted" in told and "Traceback" not in told
 
 
 def test_errors_have_the_four_lines_in_both_languages(tmp_path: Path) -> None:

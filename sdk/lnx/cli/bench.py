@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.progress import Progress
 from rich.table import Table
 
 from lnx.cli.messages import say
-from lnx.cli.output import err, out, print_json, reported
+from lnx.cli.output import out, print_json, reported
+from lnx.cli.progress import progress_bar
 from lnx.images import read_image
 from lnx.session import Session
 
@@ -49,17 +49,20 @@ def bench_command(
             "runtime_dir": runtime_dir,
             "events": False,
         }
-        with Session(model, trusted_keys=trust or [], **options) as session:
+        with (
+            progress_bar(model.name, as_json) as progress,
+            Session(model, trusted_keys=trust or [], progress=progress, **options) as session,
+        ):
             told = session.describe()
             shape = told["inputs"][0]["shape"]
             sides = [side for side in shape[1:] if side > 4] or [640, 640]
             picture = read_image(image) if image else np.random.default_rng(0).integers(0, 256, (sides[0], sides[-1], 3), np.uint8)
             samples: dict[str, list[int]] = {stage: [] for stage in STAGES}
-            with Progress(console=err, transient=True, disable=as_json) as progress:
-                for _ in progress.track(range(runs), description=model.name):
-                    timings = session.run(picture).timings
-                    for stage in STAGES:
-                        samples[stage].append(timings[stage])
+            for done in range(runs):
+                timings = session.run(picture).timings
+                for stage in STAGES:
+                    samples[stage].append(timings[stage])
+                progress("measure", (done + 1) / runs)
         rows = {stage: percentiles(values) for stage, values in samples.items()}
         bars = histogram(samples["total"])
         report = {

@@ -51,7 +51,13 @@ def error_dict(error: LnxError) -> dict[str, Any]:
 def reported(as_json: bool) -> Iterator[None]:
     """Turns what goes wrong into a message and an exit code."""
     try:
-        yield
+        try:
+            yield
+        except BrokenPipeError:  # whoever reads our output has seen enough
+            raise typer.Exit(FAILED) from None
+        except OSError as error:
+            where = str(error.filename or error.filename2 or "")
+            raise LnxError(510, found=error.strerror or str(error), expected="access", where=where) from None
     except LnxError as error:
         if as_json:
             print_json({"error": error_dict(error)})

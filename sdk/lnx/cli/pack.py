@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
 from lnx.cli.messages import say
-from lnx.cli.output import err, out, print_json, reported
+from lnx.cli.output import out, print_json, reported
+from lnx.cli.progress import progress_bar
 from lnx.container import FamilyRecipient, OpenRecipient, Recipient, load_family_keys, load_signing_key
 from lnx.errors import LnxError
 
@@ -80,8 +80,7 @@ def pack_command(
         recipients: list[Recipient] = [FamilyRecipient(*entry) for entry in load_family_keys(family)] if family else []
         if open_to_all or not recipients:
             recipients.append(OpenRecipient())
-        with Progress(console=err, transient=True, disable=as_json) as progress:
-            task = progress.add_task(str(output.name), total=1.0)
+        with progress_bar(output.name, as_json) as progress:
             report = pack(
                 model,
                 output,
@@ -102,7 +101,7 @@ def pack_command(
                 version=version,
                 allow_agpl=allow_agpl,
                 dry_run=dry_run,
-                progress=lambda stage, fraction: progress.update(task, completed=fraction, description=f"{output.name} {stage}"),
+                progress=progress,
             )
         if as_json:
             print_json(report.to_dict())

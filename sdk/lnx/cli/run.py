@@ -14,6 +14,7 @@ from rich.table import Table
 
 from lnx.cli.messages import say
 from lnx.cli.output import FAILED, INTERRUPTED, NG, err, error_dict, out, print_json, reported
+from lnx.cli.progress import stage_reporter
 from lnx.errors import LnxError
 from lnx.images import find_images, read_image, write_image
 from lnx.session import Session
@@ -93,13 +94,14 @@ def run_command(
                 key_file=family,
                 runtime_dir=runtime_dir,
                 program="lnx run",
-                progress=lambda stage, fraction: progress.update(loading, completed=fraction, description=f"{model.name} {stage}"),
+                progress=stage_reporter(progress, loading, model.name),
             )
             progress.remove_task(loading)
-            if lines is not None:
-                lines.parent.mkdir(parents=True, exist_ok=True)
-            handle = lines.open("w", encoding="utf-8", newline="\n") if lines is not None else None
+            handle: IO[str] | None = None
             try:
+                if lines is not None:
+                    lines.parent.mkdir(parents=True, exist_ok=True)
+                    handle = lines.open("w", encoding="utf-8", newline="\n")
                 folder = _Folder(session, images, overlay, handle, as_json)
                 task = progress.add_task("", total=len(paths))
                 for path in paths:

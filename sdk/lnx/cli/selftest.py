@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from lnx.cli.messages import say
 from lnx.cli.output import NG, out, print_json, reported
+from lnx.cli.progress import progress_bar
 from lnx.session import Session
 
 
@@ -22,7 +23,12 @@ def selftest_command(
     as_json: Annotated[bool, typer.Option("--json", help=say("opt.json"))] = False,
 ) -> None:
     with reported(as_json):
-        with Session(model, device=device, trusted_keys=trust or [], key_file=family, runtime_dir=runtime_dir, events=False) as session:
+        options: dict[str, Any] = {"device": device, "key_file": family, "runtime_dir": runtime_dir, "events": False}
+        with (
+            progress_bar(model.name, as_json) as progress,
+            Session(model, trusted_keys=trust or [], progress=progress, **options) as session,
+        ):
+            progress("golden", -1)
             report = session.self_test()
         if as_json:
             print_json(report)

@@ -10,6 +10,7 @@ import typer
 
 from lnx.cli.messages import say
 from lnx.cli.output import out, print_json, reported
+from lnx.cli.progress import progress_bar
 from lnx.container import inspect_container, verify_container
 from lnx.container.moment import parse_moment
 from lnx.container.trust import load_trust
@@ -32,7 +33,9 @@ def verify_command(
 ) -> None:
     with reported(as_json):
         keys = load_trust(trust or []).keys("container", signing_day(inspect_container(path)["public"].get("released")))
-        checks = verify_container(path, keys.values())
+        with progress_bar(path.name, as_json) as progress:
+            progress("read", -1)
+            checks = verify_container(path, keys.values(), progress=lambda fraction: progress("chunks", fraction))
         if as_json:
             print_json({"intact": True, "checks": checks})
             return

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -321,8 +321,15 @@ def inspect_container(source: str | Path | bytes) -> dict[str, Any]:
     }
 
 
-def verify_container(source: str | Path | bytes, trusted: Iterable[ec.EllipticCurvePublicKey]) -> list[str]:
-    """Checks structure, signature, padding and every chunk hash, which needs no decryption key. Returns what was checked."""
+def verify_container(
+    source: str | Path | bytes,
+    trusted: Iterable[ec.EllipticCurvePublicKey],
+    progress: Callable[[float], None] | None = None,
+) -> list[str]:
+    """Checks structure, signature, padding and every chunk hash, which needs no decryption key. Returns what was checked.
+
+    progress: called with the fraction of chunks checked, 0..1.
+    """
     file = _load(source)
     checked = [f"structure: {file.preamble.chunks} chunks, {len(file.data)} bytes"]
     checked.append(f"signature: by {_check_signature(file, trusted)}")
@@ -332,5 +339,7 @@ def verify_container(source: str | Path | bytes, trusted: Iterable[ec.EllipticCu
     checked.append("padding: zero")
     for index in range(file.preamble.chunks):
         _check_chunk(file, index)
+        if progress:
+            progress((index + 1) / file.preamble.chunks)
     checked.append(f"chunks: {file.preamble.chunks} of {file.preamble.chunks} as signed")
     return checked
