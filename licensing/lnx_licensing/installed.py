@@ -10,6 +10,7 @@ from lnx.container.trust import Trust
 from lnx.errors import LnxError
 
 from lnx_licensing import licence
+from lnx_licensing.files import write_whole
 from lnx_licensing.licence import Licence
 
 
@@ -46,6 +47,5 @@ def find(trust: Trust, folder: Path | None = None) -> list[Found]:
 def install(data: bytes, name: str, folder: Path | None = None) -> Path:
     """Puts a licence into the folder under ``name``.lic, complete or not at all. The caller has verified it."""
     target = (folder or licence_folder()) / f"{name}.lic"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    licence.write_new(target, data)
+    write_whole(target, data)
     return target

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,16 +188,6 @@ def read_bytes(path: str | Path) -> bytes:
     except OSError as error:
         found = error.strerror or str(error)
         raise LnxError(status.MISSING, found=found, expected="a readable licence file", where=str(path)) from None
-
-
-def write_new(path: Path, data: bytes) -> None:
-    """Writes a licence under its name only when it is complete."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def now() -> datetime:

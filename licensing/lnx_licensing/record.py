@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +19,7 @@ from lnx.errors import LnxError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lnx_licensing import status
+from lnx_licensing.files import write_whole, writing
 from lnx_licensing.terms import TOKEN, Dongle, Point
 
 SUFFIX = ".dongle.json"
@@ -92,18 +92,8 @@ def path_of(folder: Path, serial: str) -> Path:
 
 def save(folder: Path, record: Record) -> Path:
     """Writes the record, complete or not at all, readable for the owner alone."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = path_of(folder, record.serial)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(record.model_dump_json(indent=1).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, record.model_dump_json(indent=1).encode() + b"\n", private=True)
     return path
 
 
@@ -133,7 +123,8 @@ def retire(folder: Path, serial: str) -> Path | None:
     except LnxError:
         when = "damaged"
     aside = path.with_name(f"{serial}.{when}.retired.json")
-    path.replace(aside)
+    with writing(aside):
+        path.replace(aside)
     return aside
 
 

@@ -24,6 +24,7 @@ from lnx.errors import LnxError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lnx_licensing import attestation, piv, status
+from lnx_licensing.files import write_whole
 from lnx_licensing.licence import Licence, now
 from lnx_licensing.piv import Piv
 from lnx_licensing.record import Attestation, Record
@@ -153,7 +154,4 @@ def dongle_of(request: Request, own: Record | None, roots: Sequence[x509.Certifi
 
 def write(path: Path, request: Request) -> None:
     document = json.loads(request.model_dump_json())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())

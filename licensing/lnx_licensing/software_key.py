@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,6 +15,7 @@ from lnx.container.keys import point_of
 from lnx.errors import LnxError
 
 from lnx_licensing import status
+from lnx_licensing.files import write_whole
 
 SUFFIX = ".softkey.json"
 
@@ -26,15 +26,9 @@ def new(folder: Path, name: str) -> Path:
     scalar = key.private_numbers().private_value.to_bytes(32, "big")
     fields = {"private": base64.b64encode(scalar).decode(), "pub": base64.b64encode(point_of(key.public_key())).decode()}
     path = folder / f"{name}{SUFFIX}"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-    except FileExistsError:
-        raise LnxError(
-            status.KEY_FILE, found="a file of that name", expected="a new name", where=str(path), fix="choose another name"
-        ) from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(json.dumps({"lnx_software_key": fields}).encode() + b"\n")
+    if path.exists():
+        raise LnxError(status.KEY_FILE, found="a file of that name", expected="a new name", where=str(path), fix="choose another name")
+    write_whole(path, json.dumps({"lnx_software_key": fields}).encode() + b"\n", private=True)
     return path
 
 

@@ -337,3 +337,16 @@ def test_every_text_stands_in_both_languages() -> None:
     for words in WORDS.values():
         assert words.text and words.text_ko and bool(words.fix) == bool(words.fix_ko)
         assert words.kind != "problem" or words.fix
+
+
+def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left(shell: Shell) -> None:
+    make_keys(shell)
+    (shell.folder / "file").write_text("in the way")
+    shell.json("license", "keygen", "evaluation", "trial", "--out", "keys")
+    assert shell.refused("dongle", "request", "file/x.lnxreq", "--evaluation", "keys/trial.softkey.json") == (3, 356)
+    shell.json("dongle", "request", "trial.lnxreq", "--evaluation", "keys/trial.softkey.json")
+    assert shell.refused(*ISSUE, "file/x.lic", "--request", "trial.lnxreq", "--until", in_days(20)) == (3, 356)
+    shell.json(*ISSUE, "trial.lic", "--request", "trial.lnxreq", "--until", in_days(20))
+    assert shell.refused("dongle", "apply", "trial.lic", "--licenses", "file/licences") == (3, 356)
+    assert shell.refused("license", "keygen", "root", "b", "--out", "file/keys") == (3, 227)
+    assert (shell.folder / "file").read_text() == "in the way" and not list(shell.folder.rglob("*.tmp"))

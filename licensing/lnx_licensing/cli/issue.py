@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +33,7 @@ from lnx_licensing.cli.options import (
     settings,
     shown,
 )
+from lnx_licensing.files import append_line, write_whole
 from lnx_licensing.terms import Dongle, Terms
 
 Texts = list[str] | None
@@ -97,8 +97,7 @@ def issue_command(
                 raise LnxError(
                     status.KEY_FILE, found="a file of that name", expected="a new name", where=shown(output), fix="choose another name"
                 )
-            output.parent.mkdir(parents=True, exist_ok=True)
-            licence.write_new(output, data)
+            write_whole(output, data)
             _journal(desk, terms, data)
         _tell(output, terms, data, dry_run, as_json, ["evaluation-family"] if terms.evaluation and families else [])
 
@@ -189,11 +188,7 @@ def _journal(desk: Path | None, terms: Terms, data: bytes) -> None:
         "replaces": terms.replaces,
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    desk.mkdir(parents=True, exist_ok=True)
-    with (desk / "issued.jsonl").open("a", encoding="utf-8") as book:
-        book.write(json.dumps(line, ensure_ascii=False) + "\n")
-        book.flush()
-        os.fsync(book.fileno())
+    append_line(desk / "issued.jsonl", json.dumps(line, ensure_ascii=False))
 
 
 def _tell(output: Path, terms: Terms, data: bytes, dry_run: bool, as_json: bool, warnings: list[str]) -> None:

@@ -37,11 +37,14 @@ def key_id(key: ec.EllipticCurvePublicKey) -> str:
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     except FileExistsError:
         raise LnxError(227, found="a file of that name", expected="a new name", where=str(path), fix="choose another --name") from None
+    except OSError as error:
+        expected = "a folder that this account may write to"
+        raise LnxError(227, found=error.strerror or str(error), expected=expected, where=str(path), fix="choose another folder") from None
     with os.fdopen(handle, "wb") as file:
         file.write(content)
 

@@ -184,5 +184,10 @@ def load_trust(given: Iterable[Path] = (), folder: Path | None = None) -> Trust:
 def write_key_list(path: Path, document: Mapping[str, Any]) -> None:
     """Writes a list under its name only when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        dsse.refuser(BAD_KEY_LIST, str(path))(error.strerror or str(error), "a place that this account may write to")
+    finally:
+        temporary.unlink(missing_ok=True)
