@@ -27,6 +27,7 @@ from lnx_common.service import Notifier, StopSignal
 from lnx_agent.config import AgentSettings
 from lnx_agent.evidence.keys import AgentKeys
 from lnx_agent.identity import agent_version, resource_of
+from lnx_agent.inbox import take_inbox
 from lnx_agent.intake import Intake
 from lnx_agent.ledger import DAMAGE, Ledger
 from lnx_agent.record import draft
@@ -118,8 +119,8 @@ class Agent:
                     self._append("agent.clock", told)
                 if self.intake.poll():
                     self._wake.set()
-                if self._conflict():
-                    self._fork("refused")
+                take_inbox(self.folder / "inbox", self._append, self.ledger.live.id)
+                self._resolve_conflicts()
                 if heartbeat.due():
                     self._heartbeat()
                 if self._bytes_to_seal() or sealing.due():
@@ -165,14 +166,17 @@ class Agent:
         except (PlantError, OSError) as error:
             self._refused(str(error))
 
-    def _conflict(self) -> bool:
-        found = False
+    def _resolve_conflicts(self) -> None:
+        """A receiver knows other records under our numbers (a restored backup): what it lacks goes on in another stream."""
         for uplink in getattr(self, "uplinks", []):
-            receipts = getattr(uplink, "receipts", None)
-            if receipts is not None and receipts.conflict:
-                receipts.conflict = False
-                found = True
-        return found
+            for holder in (uplink, getattr(uplink, "receipts", None)):
+                found = getattr(holder, "conflict", None)
+                if found is not None and holder is not None:
+                    self._newest = None
+                    self.ledger.renumber(*found)
+                    self._complete_at.clear()
+                    self._open_intake()
+                    holder.conflict = None
 
     # ── the agent's own events ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -25,13 +25,14 @@ from lnx_common.files import write_durably
 
 from lnx_agent.evidence.merkle import Frontier
 from lnx_agent.evidence.notes import Signer
-from lnx_agent.record import draft, parsed
+from lnx_agent.record import draft, parsed, redraft
 from lnx_agent.segment import Header, SegmentReader, looks_whole, write_segment
 from lnx_agent.sources import Sources
 from lnx_agent.stream import Archive, Stream, footer_of, read_hiwater, segment_path, segments_in
 
 RECOVER = "recover"  # cursor, "1": records were lost; event files are read again for the lines that are nowhere else
 DAMAGE = (620, 801, 802)
+RENUMBER_STEP = 1000
 
 
 @dataclass
@@ -83,6 +84,18 @@ class Ledger:
         journal = self.stream_folder(old.id) / "journal.db"
         if journal.exists():
             quarantine(journal, self.folder / "quarantine")
+
+    def renumber(self, stream: str, first: int) -> None:
+        """Ends a stream at ``first`` and appends what came after to the live stream, because a receiver knows other records there."""
+        if stream == self.live.id:
+            self.fork("refused")
+        entry = next(entry for entry in self.streams if entry.id == stream)
+        at = first
+        while at < entry.size and (rows := self.read(stream, at, RENUMBER_STEP)):
+            self.live.append([redraft(row.body) for row in rows])
+            at = rows[-1].seq + 1
+        entry.size = min(entry.size, first)
+        self._save()
 
     # ── reading, whatever stream it is ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -60,6 +60,16 @@ def draft(event: str, attributes: Mapping[str, Any], time_ns: int, observed_ns: 
     return Draft(head.SerializeToString(), tail.SerializeToString())
 
 
+def redraft(body: bytes) -> Draft:
+    """The record without its number, to be given another."""
+    record = LogRecord.FromString(body)
+    head = LogRecord(time_unix_nano=record.time_unix_nano, severity_number=record.severity_number)
+    head.attributes.extend(pair for pair in record.attributes if pair.key != UID)
+    tail = LogRecord(observed_time_unix_nano=record.observed_time_unix_nano, event_name=record.event_name)
+    tail.dropped_attributes_count = record.dropped_attributes_count
+    return Draft(head.SerializeToString(), tail.SerializeToString())
+
+
 def _value(value: Any) -> AnyValue:
     if isinstance(value, bool):
         return AnyValue(bool_value=value)

@@ -24,6 +24,7 @@ CONTENT_TYPE = "application/x-protobuf"
 SCHEMA_URL = "https://lnx-edge.example/schemas/events/1"
 GZIP_LEVEL = 6
 LONGEST_WAIT_S = 900.0
+CONFLICT_HEADER = "LNX-Conflict"  # our receiver: other records are known under these numbers
 
 
 class Verdict(Enum):
@@ -33,6 +34,7 @@ class Verdict(Enum):
     RETRY = "retry"  # the same again, later
     TOO_LARGE = "too-large"  # the same in smaller pieces
     POISON = "poison"  # one of them at least is refused for what it is
+    CONFLICT = "conflict"  # the receiver knows other records under these numbers: our storage is an older copy of itself
     REFUSED = "refused"  # nothing of ours would be taken: wrong address, wrong key, something else answers
 
 
@@ -90,6 +92,8 @@ def _judge_success(response: Response) -> Answer:
         message = ExportLogsServiceResponse.FromString(response.body)
     except DecodeError:
         return Answer(Verdict.REFUSED, "foreign-answer")
+    if message.partial_success.rejected_log_records and CONFLICT_HEADER.lower() in response.headers:
+        return Answer(Verdict.CONFLICT, "conflict")
     if message.partial_success.rejected_log_records:
         return Answer(Verdict.POISON, "partial-success")
     return Answer(Verdict.ACCEPTED)

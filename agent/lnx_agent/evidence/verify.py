@@ -142,8 +142,8 @@ def _verify_stream(
     segments = segments_in(place)
     report.streams.append(stream)
     expected, frontier = 0, Frontier()
-    before = [None, *[segment.path for segment in segments[:-1]]]
-    jobs = [_Job(segment, stream, path, quick) for segment, path in zip(segments, before, strict=True)]
+    paths = [segment.path for segment in segments]
+    jobs = [_Job(segment, stream, paths[n - 1] if n else None, quick) for n, segment in enumerate(segments)]
     for segment, checked in zip(segments, _each(jobs, workers), strict=True):
         report.segments += 1
         report.bytes += checked.size
@@ -289,7 +289,7 @@ def _verify_tail(
     if not journal.exists():
         return
     try:
-        entries = _journal_rows(journal, first)
+        entries = journal_rows(journal, first)
     except sqlite3.DatabaseError as error:
         report.problems.append(Finding("journal", stream, str(error)))
         return
@@ -324,7 +324,8 @@ def _check_inline(stream: str, note: str, frontier: Frontier, trusted: dict[str,
         report.root, report.size = base64.b64encode(checkpoint.root).decode(), checkpoint.size
 
 
-def _journal_rows(journal: Path, first: int) -> list[Entry]:
+def journal_rows(journal: Path, first: int) -> list[Entry]:
+    """Records of a journal from ``first`` on that are what was written; reads only."""
     connection = connect(journal, read_only=True)
     try:
         rows = connection.execute("SELECT seq, time_ns, body, crc FROM entry WHERE seq >= ? ORDER BY seq", (first,)).fetchall()

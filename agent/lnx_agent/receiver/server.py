@@ -19,15 +19,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 
-from lnx_agent.delivery.otlp import CONTENT_TYPE
+from lnx_agent.delivery.otlp import CONFLICT_HEADER, CONTENT_TYPE
 from lnx_agent.evidence.keys import introduced_by
 from lnx_agent.evidence.notes import COSIGNATURE, Checkpoint, NoteError, Signer, Verifier, opened_by_any, split
+from lnx_agent.receiver import archive
 from lnx_agent.receiver.settings import PlantSettings, ReceiverSettings
 from lnx_agent.receiver.store import ForeignStreamError, Incoming, Store, leaf_from
 from lnx_agent.record import UID, plain, split_uid
 from lnx_agent.secrets import load_secret, save_secret
 
 SHORT_TEXT = 4096
+HOUSEKEEPING_S = 60.0
 
 
 class Receiver:
@@ -77,7 +79,10 @@ class Receiver:
         plant = self._plant(request)
         if request.content_type != CONTENT_TYPE:
             raise web.HTTPUnsupportedMediaType(text=f"expected {CONTENT_TYPE}\n")
-        message = _message(await request.read())
+        try:
+            message = _message(await request.read())
+        except web.RequestPayloadError as error:
+            raise web.HTTPBadRequest(text="the body is not what Content-Encoding and Content-Length say\n") from error
         count = sum(len(scope.log_records) for one in message.resource_logs for scope in one.scope_logs)
         wait = self._buckets[plant.name].take(count)
         if wait > 0:
@@ -92,7 +97,8 @@ class Receiver:
         if taken.conflicts:
             answer.partial_success.rejected_log_records = len(taken.conflicts)
             answer.partial_success.error_message = f"other records are known under {len(taken.conflicts)} of these numbers"
-        return web.Response(body=answer.SerializeToString(), content_type=CONTENT_TYPE)
+        headers = {CONFLICT_HEADER: "1"} if taken.conflicts else {}
+        return web.Response(body=answer.SerializeToString(), content_type=CONTENT_TYPE, headers=headers)
 
     # ── evidence ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -168,6 +174,13 @@ class Receiver:
     async def health(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
+    async def _keep_house(self) -> None:
+        """Moves full pieces to Parquet and deletes what is older than the retention."""
+        while True:
+            await asyncio.to_thread(archive.roll, self.store, self.settings.roll_records)
+            await asyncio.to_thread(archive.forget_old, self.store, self.settings.keep_years)
+            await asyncio.sleep(HOUSEKEEPING_S)
+
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self, stop: asyncio.Event, ready: asyncio.Future[int] | None = None) -> None:
@@ -179,7 +192,9 @@ class Receiver:
         if ready is not None:
             addresses: Any = runner.addresses
             ready.set_result(int(addresses[0][1]))
+        keeping = asyncio.create_task(self._keep_house())
         await stop.wait()
+        keeping.cancel()
         await runner.cleanup()
         self.store.close()
 

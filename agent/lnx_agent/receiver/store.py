@@ -93,6 +93,7 @@ class Store:
                     rolled = self._own(plant, stream, resource, now)
                     fresh = [record for record in records if record.seq >= rolled]
                     count, bad = self._insert(stream, fresh, now)
+                    bad += [record.seq for record in records if record.seq < rolled and self._differs(stream, record)]
                     stored, total, conflicts = stored + count, total + len(records), conflicts + bad
                 for stream, seq, leaf in declared:
                     if self._db.execute("SELECT 1 FROM stream WHERE id = ? AND plant = ?", (stream, plant)).fetchone():
@@ -130,6 +131,11 @@ class Store:
                 conflicts.append(seq)
                 self._db.execute("INSERT OR IGNORE INTO conflict VALUES (?, ?, ?, ?, ?)", (stream, seq, leaf, body, now))
         return stored, conflicts
+
+    def _differs(self, stream: str, record: Incoming) -> bool:
+        """Whether a record that went to the archive was another one."""
+        row = self._db.execute("SELECT leaf FROM leaf WHERE stream = ? AND seq = ?", (stream, record.seq)).fetchone()
+        return row is not None and bool(row[0] != leaf_hash(record.body))
 
     # ── the tree ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -51,6 +51,7 @@ class OtlpHttp:
         self._positions = Positions(lent.folder / "position")
         self._dead = DeadLetters(lent.folder / "deadletter")
         self._refused_in_a_row = 0
+        self.conflict: tuple[str, int] | None = None
         self.status = UplinkStatus(name, "otlp_http", dead_letters=self._dead.count())
         self.receipts = Receipts(name, self._connection, lent, self._positions, self._resend) if receipts else None
         self._publish()
@@ -91,6 +92,8 @@ class OtlpHttp:
             return
         if answer.verdict is Verdict.ACCEPTED:
             self._accepted(stream, entries)
+        elif answer.verdict is Verdict.CONFLICT:
+            self._report_conflict(stream, entries[0].seq, stop)
         else:
             self._narrow(stream, entries, answer, stop)
 
@@ -116,6 +119,13 @@ class OtlpHttp:
         else:
             self._give_up(stream, entries[0], alone.reason, stop)
 
+    def _report_conflict(self, stream: str, seq: int, stop: StopSignal) -> None:
+        """Waits until the agent has given these records other numbers, in a stream of their own."""
+        self.conflict = (stream, seq)
+        change_state(self.status, self._lent.tell, "refused", "conflict", "the receiver knows other records under these numbers")
+        while self.conflict is not None and not stop.wait(IDLE_S):
+            pass
+
     def _give_up(self, stream: str, entry: Entry, reason: str, stop: StopSignal) -> None:
         if self._refused_in_a_row >= SUSPICIOUS:
             change_state(self.status, self._lent.tell, "refused", reason, "every record is refused; is this the right upstream?")
@@ -137,7 +147,7 @@ class OtlpHttp:
         body = request_body(resource_bytes(self._lent.identity), [entry.body for entry in entries], self._lent.version)
         while not stop.is_set():
             answer = self._send(body)
-            if answer.verdict in (Verdict.ACCEPTED, Verdict.POISON, Verdict.TOO_LARGE):
+            if answer.verdict in (Verdict.ACCEPTED, Verdict.POISON, Verdict.TOO_LARGE, Verdict.CONFLICT):
                 return answer
             refused = answer.verdict is Verdict.REFUSED
             change_state(self.status, self._lent.tell, "refused" if refused else "retrying", answer.reason, self.status.detail)

@@ -37,7 +37,7 @@ class Receipts:
         self._uplink, self._connection, self._lent = uplink, connection, lent
         self._positions, self._resend = positions, resend
         self._not_before = 0.0
-        self.conflict = False
+        self.conflict: tuple[str, int] | None = None
         self.problem = ""
 
     def exchange(self, stop: StopSignal) -> None:
@@ -66,7 +66,7 @@ class Receipts:
                 self._resend(stream, ranges, stop)
                 self._not_before = 0.0
         elif answer.status == 422:
-            self.conflict = True
+            self.conflict = (stream, self._positions.confirmed.get(stream, 0))
         elif answer.status == 404:
             self._not_before = time.monotonic() + UNKNOWN_S
 

@@ -1,0 +1,196 @@
+"""The commands a plant and an agency use, end to end."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from lnx_agent.cli import app, receiver
+from lnx_agent.config import load_agent
+from lnx_agent.receiver.store import Store
+from lnx_common.events import EventFile
+from plant import agent_process, agent_toml, receiver_settings, running_agent, running_receiver, wait_for
+from typer.testing import CliRunner
+
+run = CliRunner()
+
+
+def log_of(tmp_path: Path, count: int = 500) -> Path:
+    """A stopped agent with a log; returns its agent.toml. Its uplink leads nowhere."""
+    settings = agent_toml(tmp_path / "plant", "http://127.0.0.1:1")
+    events = EventFile("inspection", tmp_path / "plant/events")
+    for n in range(count):
+        events.write("lnx.error", {"status": n, "model": "m"})
+    with running_agent(settings) as agent:
+        wait_for(lambda: agent.ledger.live.next_seq > count and agent.ledger.live.sealed > 100)
+    return settings
+
+
+def receiver_toml(tmp_path: Path) -> Path:
+    path = tmp_path / "receiver.toml"
+    path.write_text(f'data = \'{tmp_path / "receiver"}\'\n[[plant]]\nname = "plant"\ntoken_sha256 = "{"0" * 64}"\n', encoding="utf-8")
+    return path
+
+
+def test_verify_answers_with_its_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNX_LANG", "ko")
+    settings = log_of(tmp_path)
+    good = run.invoke(app, ["verify", str(tmp_path / "plant/data")])
+    assert good.exit_code == 0, good.output
+    assert "누락 없음" in good.output
+    today = time.strftime("%Y-%m-%d")
+    assert run.invoke(app, ["verify", str(tmp_path / "plant/data"), "--from", "2026-01-01", "--to", today]).exit_code == 1
+    next((tmp_path / "plant/data/streams").glob("*/segments/*/*.seg")).unlink()
+    bad = run.invoke(app, ["verify", str(tmp_path / "plant/data"), "--json"])
+    assert bad.exit_code == 1
+    assert [p["kind"] for p in json.loads(bad.output)["problems"]] == ["missing-segment"]
+    assert run.invoke(app, ["verify", str(tmp_path / "nothing")]).exit_code == 4
+    assert settings.exists()
+
+
+def test_a_carried_log_is_taken_in_and_its_receipt_reaches_the_log(tmp_path: Path) -> None:
+    settings, there = log_of(tmp_path), receiver_toml(tmp_path)
+    bundle = tmp_path / "로그.zip"
+    done = run.invoke(app, ["export", str(settings), "--out", str(bundle)])
+    assert done.exit_code == 0, done.output
+    for _ in range(2):  # a second time changes nothing
+        done = run.invoke(receiver, ["import", str(there), str(bundle), "--plant", "plant"])
+        assert done.exit_code == 0, done.output
+    answer = run.invoke(
+        receiver, ["query", str(there), "SELECT count(*) AS n, max(seq) AS last FROM records WHERE event = 'lnx.error'", "--json"]
+    )
+    assert json.loads(answer.output)[0]["n"] == "500"
+    assert run.invoke(app, ["import", str(settings), str(bundle.with_suffix(".receipt"))]).exit_code == 0
+    with running_agent(settings) as agent:
+        wait_for(lambda: not list((tmp_path / "plant/data/inbox").iterdir()))
+        assert agent.ledger.live.next_seq > 500
+    report = json.loads(run.invoke(app, ["verify", str(tmp_path / "plant/data"), "--json"]).output)
+    assert report["complete"]
+
+
+def test_an_export_that_was_changed_on_the_way_is_refused(tmp_path: Path) -> None:
+    settings, there = log_of(tmp_path), receiver_toml(tmp_path)
+    bundle = tmp_path / "log.zip"
+    run.invoke(app, ["export", str(settings), "--out", str(bundle)])
+    with zipfile.ZipFile(bundle) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(content["manifest.json"])
+    for trick in ("content", "name", "no manifest"):
+        changed = dict(content)
+        victim = next(name for name in content if name.endswith(".seg"))
+        if trick == "content":
+            changed[victim] = changed[victim][:-1] + b"x"
+        elif trick == "name":
+            changed["../outside"] = changed.pop(victim)
+            files = {**manifest["files"], "../outside": manifest["files"][victim]}
+            files.pop(victim)
+            changed["manifest.json"] = json.dumps({**manifest, "files": files}).encode()
+        else:
+            changed.pop("manifest.json")
+        bad = tmp_path / f"{trick}.zip"
+        with zipfile.ZipFile(bad, "w") as archive:
+            for name, data in changed.items():
+                archive.writestr(name, data)
+        done = run.invoke(receiver, ["import", str(there), str(bad), "--plant", "plant"])
+        assert done.exit_code == 4, trick
+        assert not (tmp_path / "outside").exists()
+    bad = tmp_path / "cut.zip"
+    bad.write_bytes(bundle.read_bytes()[:-100])
+    assert run.invoke(receiver, ["import", str(there), str(bad), "--plant", "plant"]).exit_code == 4
+    store = Store(tmp_path / "receiver")
+    assert store.connection().execute("SELECT count(*) FROM record").fetchone() == (0,)
+
+
+def test_the_certificate_and_the_usage_are_written(tmp_path: Path) -> None:
+    settings = log_of(tmp_path)
+    month = time.strftime("%Y-%m")
+    run.invoke(app, ["certificate", str(settings), month, "--out", str(tmp_path)])
+    page = (tmp_path / f"certificate-{month}.html").read_text(encoding="utf-8")
+    assert "누락" in page
+    assert "AI-VISION-01" in page
+    assert (tmp_path / f"certificate-{month}.pdf").read_bytes().startswith(b"%PDF-")
+    done = run.invoke(app, ["usage", str(settings), month, "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    table = (tmp_path / f"usage-{month}.csv").read_text(encoding="utf-8-sig")
+    assert "가동률" in table.splitlines()[0]
+    assert ",500," in table.splitlines()[-1]  # the errors of the month
+
+
+def test_the_preview_is_what_leaves_and_names_no_host(tmp_path: Path) -> None:
+    settings = log_of(tmp_path)
+    shown = run.invoke(app, ["preview", str(settings), "--count", "3"])
+    request = json.loads(shown.output)
+    names = {pair["key"] for pair in request["resourceLogs"][0]["resource"]["attributes"]}
+    assert {"service.name", "host.id", "lnx.agent.id"} <= names
+    assert "host.name" not in names
+    assert platform.node() not in shown.output
+
+
+def test_doctor_names_what_is_wrong_and_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNX_LANG", "en")
+    bad = agent_toml(tmp_path / "bad", "http://127.0.0.1:1")
+    shown = run.invoke(app, ["doctor", str(bad), "--json"])
+    checks = {check["what"]: check for check in json.loads(shown.output)["checks"]}
+    assert shown.exit_code == 1
+    assert not checks["uplink agency"]["fine"]
+    assert "port" in checks["uplink agency"]["fix"]
+    with running_receiver(receiver_settings(tmp_path / "receiver")) as there:
+        good = agent_toml(tmp_path / "good", there.url)
+        (tmp_path / "good/events").mkdir()
+        assert run.invoke(app, ["doctor", str(good)]).exit_code == 0
+        assert not there.records()
+
+
+def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNX_LANG", "en")
+    settings = agent_toml(tmp_path, "http://127.0.0.1:1")
+    settings.write_text(
+        settings.read_text(encoding="utf-8").replace("batch", "").replace('site = "P001"', 'sitte = "P001"'), encoding="utf-8"
+    )
+    shown = run.invoke(app, ["run", str(settings)])
+    assert shown.exit_code == 2
+    assert "agent.toml:" in shown.output
+    assert "site" in shown.output
+
+
+def test_init_writes_a_file_that_is_accepted(tmp_path: Path) -> None:
+    assert run.invoke(app, ["init", str(tmp_path / "agent.toml")]).exit_code == 0
+    assert load_agent(tmp_path / "agent.toml").uplink[0].name == "agency"
+    assert run.invoke(app, ["init", str(tmp_path / "agent.toml")]).exit_code == 2
+
+
+def test_the_service_stops_within_five_seconds_and_refuses_a_second_one(tmp_path: Path) -> None:
+    settings = agent_toml(tmp_path, "http://127.0.0.1:1")
+    first = agent_process(settings)
+    try:
+        wait_for(lambda: (tmp_path / "data/status.json").exists())
+        second = subprocess.run(
+            [sys.executable, "-m", "lnx_agent.main", str(settings)], capture_output=True, text=True, timeout=20, check=False
+        )
+        assert second.returncode != 0
+        assert f"process {first.pid}" in second.stderr
+        assert run.invoke(app, ["status", str(settings)]).exit_code == 1  # it runs, but its uplink does not
+        begin = time.monotonic()
+        first.terminate()
+        assert first.wait(10) == 0
+        assert time.monotonic() - begin < 5
+    finally:
+        first.kill()
+
+
+def test_a_rotated_key_is_introduced_in_the_log(tmp_path: Path) -> None:
+    settings = log_of(tmp_path)
+    assert run.invoke(app, ["rotate-key", str(settings)]).exit_code == 0
+    with running_agent(settings) as agent:
+        wait_for(lambda: not list((tmp_path / "plant/data/inbox").iterdir()))
+        sealed = agent.ledger.live.sealed
+        wait_for(lambda: agent.ledger.live.sealed > sealed)
+    shown = run.invoke(app, ["verify", str(tmp_path / "plant/data")])
+    assert shown.exit_code == 0, shown.output
+    assert len((tmp_path / "plant/data/keys/agent.vkeys").read_text().splitlines()) == 2
