@@ -38,7 +38,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return new_container_key(tmp_path_factory.mktemp("keys"), "test")
 
 
-def _save(path: Path, nodes: list[Any], weights: list[Any], inputs: list[Any], outputs: list[Any]) -> Path:
+def save_model(path: Path, nodes: list[Any], weights: list[Any], inputs: list[Any], outputs: list[Any]) -> Path:
+    """Writes an ONNX file, checked."""
     graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
@@ -61,7 +62,7 @@ def brightness_classifier(path: Path, batch: int | str = "N") -> Path:
     weights.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, 32, 32])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, 2])
-    return _save(path, nodes, weights, [x], [y])
+    return save_model(path, nodes, weights, [x], [y])
 
 
 def threshold_segmenter(path: Path, side: int = 64) -> Path:
@@ -70,7 +71,7 @@ def threshold_segmenter(path: Path, side: int = 64) -> Path:
     nodes = [helper.make_node("Conv", ["x", "w"], ["y"])]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, side, side])
-    return _save(path, nodes, weights, [x], [y])
+    return save_model(path, nodes, weights, [x], [y])
 
 
 def segmenter(path: Path, side: int = 64) -> Path:
@@ -82,7 +83,7 @@ def segmenter(path: Path, side: int = 64) -> Path:
     nodes = [helper.make_node("Conv", ["x", "w", "b"], ["y"])]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, side, side])
-    return _save(path, nodes, weights, [x], [y])
+    return save_model(path, nodes, weights, [x], [y])
 
 
 def fixed_detector(path: Path, rows: list[list[float]], side: int = 64) -> Path:
@@ -96,7 +97,7 @@ def fixed_detector(path: Path, rows: list[list[float]], side: int = 64) -> Path:
     ]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, list(table.shape))
-    return _save(path, nodes, weights, [x], [y])
+    return save_model(path, nodes, weights, [x], [y])
 
 
 def dynamic_detector(path: Path, rows: list[list[float]], side: int = 64) -> Path:
@@ -121,7 +122,7 @@ def dynamic_detector(path: Path, rows: list[list[float]], side: int = 64) -> Pat
     ]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, "anchors", table.shape[1]])
-    return _save(path, nodes, weights, [x], [y])
+    return save_model(path, nodes, weights, [x], [y])
 
 
 PLAIN = {"colour": "RGB", "scale": 1 / 255, "mean": [0.0], "std": [1.0], "resize": "stretch", "lib": "opencv", "interp": "linear"}
