@@ -1,10 +1,11 @@
-"""Modbus servers that we did not write, and the intake that watches a source."""
+"""Servers that we did not write (libmodbus, socat, mosquitto), and the intake that watches a source."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -118,3 +119,58 @@ def watch() -> Watch:
         return asyncio.run(run(source, seconds, until))
 
     return watched
+
+
+MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+
+
+class Broker:
+    """A mosquitto with persistence, so that it may be restarted."""
+
+    def __init__(self, folder: Path, extra: str = "") -> None:
+        self._folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "m.conf").write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
+            f"autosave_interval 1\nuser root\nmax_queued_messages 100000\n{extra}",
+            encoding="utf-8",
+        )
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([str(MOSQUITTO), "-c", str(self._folder / "m.conf")], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+@pytest.fixture
+def start_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
+    if MOSQUITTO is None:
+        pytest.skip("mosquitto is not installed: apt-get install mosquitto")
+    started: list[Broker] = []
+
+    def start(extra: str = "") -> Broker:
+        started.append(Broker(tmp_path / f"broker{len(started)}", extra))
+        return started[-1]
+
+    yield start
+    for broker in started:
+        broker.stop()
+
+
+@pytest.fixture
+def broker(start_broker: Callable[..., Broker]) -> Broker:
+    return start_broker()

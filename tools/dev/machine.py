@@ -35,7 +35,7 @@ TEST_PACKAGES = (
 
 # Programs that we did not write, which the tests start and talk to. One line per area of tests/.
 PEER_PACKAGES: dict[str, tuple[str, ...]] = {
-    "collector": ("libmodbus-dev", "mbpoll", "mosquitto", "socat"),
+    "collector": ("libmodbus-dev", "mbpoll", "mosquitto", "postgresql", "socat"),
     "agent": ("faketime",),
     "licensing": (
         "pcscd",

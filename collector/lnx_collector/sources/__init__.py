@@ -7,6 +7,7 @@ SOURCES: dict[str, str] = {
     "modbus-tcp": "lnx_collector.sources.modbus.tcp",
     "modbus-rtu": "lnx_collector.sources.modbus.rtu",
     "opcua": "lnx_collector.sources.opcua",
+    "mqtt": "lnx_collector.sources.mqtt",
 }
 
 
