@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from lnx import runtime_path
 from lnx.container import load_signing_key, new_container_key
 from lnx.pack import PackReport, pack
 from onnx import TensorProto, helper, numpy_helper
@@ -156,3 +159,26 @@ def classifier(tmp_path: Path, packed: Packer) -> Path:
     images = [rng.integers(0, 256, (40, 50, 3), np.uint8) for _ in range(2)]
     model = brightness_classifier(tmp_path / "classifier.onnx")
     return packed(model, "classification", TEXTURE_LABELS, images, activation="softmax", ng=["bright"], batch=[1, 2])[0]
+
+
+# The ways of calling that native/bench/count_allocations.cpp counts.
+CALLS = {"run", "run_with_options", "run_with_changing_roi", "run_with_results_held", "submit_wait", "submit_wait_with_options"}
+
+
+def count_allocations(model: Path, key: Path, image: Any, folder: Path, *arguments: object) -> dict[str, Any]:
+    """Heap allocations per way of calling, counted on one image in a program of its own; events go to a file, as on the line."""
+    program = Path(os.environ.get("LNX_BUILD_DIR", ROOT / "build/release")) / "native/count_allocations"
+    if not program.exists():
+        pytest.skip("count_allocations is not built here (Linux, preset release)")
+    pixels = folder / "pixels.raw"
+    pixels.write_bytes(np.ascontiguousarray(image).tobytes())
+    form = "BGR8" if image.ndim == 3 else "GRAY16" if image.dtype == np.uint16 else "GRAY8"
+    env = {**os.environ, "LNX_EVENT_DIR": str(folder / "events")}
+    env.setdefault("LNX_RUNTIME_DIR", runtime_path.package_folder() or "")
+    command = [program, model, key, pixels, image.shape[1], image.shape[0], form, *arguments]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert set(told["calls"]) == CALLS
+    assert all(call["runtime"] > 0 for call in told["calls"].values()), "the counter sees ONNX Runtime's own allocations"
+    return told

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, TEXTURE_LABELS, Packer, brightness_classifier, dynamic_detector, fixed_detector, segmenter, threshold_segmenter
-from lnx import runtime_path
+from conftest import (
+    CALLS,
+    TEXTURE_LABELS,
+    Packer,
+    brightness_classifier,
+    count_allocations,
+    dynamic_detector,
+    fixed_detector,
+    segmenter,
+    threshold_segmenter,
+)
 
-PROGRAM = Path(os.environ.get("LNX_BUILD_DIR", ROOT / "build/release")) / "native/count_allocations"
 WANT_ALL = 1 | 2 | 4
-CALLS = {"run", "run_with_options", "run_with_changing_roi", "run_with_results_held", "submit_wait", "submit_wait_with_options"}
-
-
-def count(model: Path, key: Path, image: Any, folder: Path, *arguments: object) -> dict[str, Any]:
-    """Runs the counting program on one image; events go to a file, as they do on the line."""
-    if not PROGRAM.exists():
-        pytest.skip("count_allocations is not built here (Linux, preset release)")
-    pixels = folder / "pixels.raw"
-    pixels.write_bytes(np.ascontiguousarray(image).tobytes())
-    form = "BGR8" if image.ndim == 3 else "GRAY16" if image.dtype == np.uint16 else "GRAY8"
-    env = {**os.environ, "LNX_EVENT_DIR": str(folder / "events")}
-    env.setdefault("LNX_RUNTIME_DIR", runtime_path.package_folder() or "")
-    command = [PROGRAM, model, key, pixels, image.shape[1], image.shape[0], form, *arguments]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=env, check=False)
-    assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    assert set(told["calls"]) == CALLS
-    assert all(call["runtime"] > 0 for call in told["calls"].values()), "the counter sees ONNX Runtime's own allocations"
-    return told
 
 
 def spots(side: int = 96) -> Any:
@@ -109,7 +95,7 @@ CASES: dict[str, Case] = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_run_in_the_steady_state_allocates_nothing(name: str, tmp_path: Path, packed: Packer, keys: tuple[Path, Path]) -> None:
     model, image, arguments = CASES[name](tmp_path, packed)
-    told = count(model, keys[1], image, tmp_path, *arguments)
+    told = count_allocations(model, keys[1], image, tmp_path, *arguments)
     found = told["found"]
     if name.startswith("segmentation"):
         assert found["regions"] > 3 and found["polygons"] > found["regions"], "regions with holes"

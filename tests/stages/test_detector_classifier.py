@@ -9,7 +9,7 @@ from typing import Any
 import lnx
 import numpy as np
 import pytest
-from conftest import PLAIN, brightness_classifier, fixed_detector
+from conftest import CALLS, PLAIN, brightness_classifier, count_allocations, fixed_detector
 from lnx.container import load_public_key, load_signing_key, read_container
 from lnx.manifest import Manifest
 from lnx.pack import Classifier, pack
@@ -117,3 +117,9 @@ def test_a_classifier_with_another_number_of_classes_is_refused(tmp_path: Path, 
             )
         assert caught.value.status == 223
     assert not (tmp_path / "x.lnx").exists()
+
+
+def test_two_graphs_take_no_memory_in_the_steady_state_either(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    told = count_allocations(container(tmp_path, keys, 2), keys[1], picture(), tmp_path)
+    assert told["found"]["objects"] == 4
+    assert {call: told["calls"][call]["core"] for call in CALLS} == dict.fromkeys(CALLS, 0), told["stacks"]
