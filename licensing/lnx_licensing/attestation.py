@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import Certificate, ObjectIdentifier
 from lnx.container.keys import point_of
@@ -28,6 +28,15 @@ ARC = "1.3.6.1.4.1.41482.3."
 LEAST_FIRMWARE = (5, 7, 0)
 NEVER = 1
 SLOT_NAME = "YubiKey PIV Attestation 9e"
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for certificates that are malformed or of a kind that it does not know."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ def load_roots(paths: Sequence[Path]) -> list[Certificate]:
         return pinned()
     try:
         return [certificate for path in paths for certificate in x509.load_pem_x509_certificates(path.read_bytes())]
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         names = ", ".join(str(path) for path in paths)
         raise LnxError(status.KEY_FILE, found=str(error), expected="certificates in PEM", where=names) from None
 
@@ -63,8 +72,12 @@ def check(key_der: bytes, maker_der: bytes, key: ec.EllipticCurvePublicKey, trus
     """Checks the certificate of the key (``key_der``) and of the token (``maker_der``). LNX-350 says what is missing."""
     try:
         leaf, maker = x509.load_der_x509_certificate(key_der), x509.load_der_x509_certificate(maker_der)
-    except ValueError:
+        return _check(leaf, maker, key, trusted)
+    except UNREADABLE:  # names, keys and extensions are read when they are asked for
         _refuse("certificates that cannot be read", "two X.509 certificates")
+
+
+def _check(leaf: Certificate, maker: Certificate, key: ec.EllipticCurvePublicKey, trusted: Sequence[Certificate]) -> Attested:
     if not _issued(leaf, maker):
         _refuse("a certificate that this token's attestation key did not sign", "a signature by slot F9")
     root = _climb(maker, trusted)
@@ -91,7 +104,7 @@ def _issued(child: Certificate, parent: Certificate) -> bool:
     """Whether the parent's key signed the child. Names are compared by the library as well."""
     try:
         child.verify_directly_issued_by(parent)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 
@@ -99,7 +112,7 @@ def _issued(child: Certificate, parent: Certificate) -> bool:
 def _is_authority(certificate: Certificate) -> bool:
     try:
         return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
 
 
@@ -130,7 +143,7 @@ def _issuer_name(certificate: Certificate) -> str:
 def _extension(certificate: Certificate, number: str) -> bytes:
     try:
         value = certificate.extensions.get_extension_for_oid(ObjectIdentifier(ARC + number)).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return b""
     return value.value if isinstance(value, x509.UnrecognizedExtension) else b""
 

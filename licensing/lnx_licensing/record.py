@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from lnx.container import dsse
 from lnx.container.moment import Moment
 from lnx.container.trust import read_point
 from lnx.errors import LnxError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lnx_licensing import status
 from lnx_licensing.files import write_whole, writing
@@ -26,13 +27,22 @@ SUFFIX = ".dongle.json"
 MAX_RECORD = 64 << 10
 
 
+def _certificate(text: object) -> str:
+    if not isinstance(text, str) or not dsse.decode_base64(text):
+        raise ValueError("base64 of a certificate is needed")
+    return text
+
+
+Certificate = Annotated[str, BeforeValidator(_certificate)]
+
+
 class Attestation(BaseModel):
     """The two certificates, DER in base64."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    key: str
-    maker: str
+    key: Certificate
+    maker: Certificate
 
     @property
     def key_der(self) -> bytes:

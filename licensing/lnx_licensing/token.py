@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lnx.errors import LnxError
 
 from lnx_licensing import pcsc, piv, status, tlv
+from lnx_licensing.attestation import UNREADABLE
 from lnx_licensing.piv import Piv, RefusedError
 
 
@@ -57,7 +58,7 @@ def _certified(token: Piv) -> ec.EllipticCurvePublicKey | None:
         return None
     try:
         key = x509.load_der_x509_certificate(der).public_key()
-    except ValueError:
+    except UNREADABLE:
         return None
     return key if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1" else None
 

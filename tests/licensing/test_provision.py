@@ -155,6 +155,31 @@ def test_an_attestation_counts_only_for_the_key_the_slot_and_the_policies_it_nam
         attestation.check(touched, maker_der, point, [maker.root])
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_every_bit_flip_in_what_an_attestation_says_is_refused(fresh: YubiKey, maker: Maker) -> None:
+    """Outside the signed part a few bits of the envelope have no meaning; flipping them changes nothing that is told."""
+    card = Piv(fresh)
+    card.authenticate(FACTORY_MANAGEMENT_KEY, piv.AES192)
+    key = token._point(card.generate(policies=True))
+    maker_der, key_der = card.certificate(piv.MAKER_CERTIFICATE), card.attest()
+    assert key is not None and maker_der is not None and key_der is not None
+    told = attestation.check(key_der, maker_der, key, [maker.root])
+    accepted = []
+    for name, data in (("key", key_der), ("maker", maker_der)):
+        signed = x509.load_der_x509_certificate(data).tbs_certificate_bytes
+        begin = data.index(signed)
+        for bit in range(8 * len(data)):
+            flipped = bytearray(data)
+            flipped[bit // 8] ^= 1 << bit % 8
+            pair = (bytes(flipped), maker_der) if name == "key" else (key_der, bytes(flipped))
+            try:
+                assert attestation.check(*pair, key, [maker.root]) == told
+                accepted += [(name, bit)] if begin <= bit // 8 < begin + len(signed) else []
+            except LnxError as error:
+                assert error.status == 350
+    assert accepted == []
+
+
 def test_the_pinned_roots_are_yubicos_and_each_intermediate_leads_to_one() -> None:
     names = {attestation._common_name(certificate): certificate for certificate in attestation.pinned()}
     roots = {name for name, certificate in names.items() if attestation._issued(certificate, certificate)}
@@ -259,7 +284,17 @@ def test_a_request_survives_the_way_to_the_desk_and_is_compared_with_the_record(
     assert caught.value.status == 353
 
 
-@pytest.mark.parametrize("change", [{"lnx_request": 2}, {"dongle": {}}, {"created_at": "today"}, {"licences": {}}, {"attestation": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lnx_request": 2},
+        {"dongle": {}},
+        {"created_at": "today"},
+        {"licences": {}},
+        {"attestation": 1},
+        {"attestation": {"key": "x", "maker": "x"}},
+    ],
+)
 def test_a_malformed_request_is_refused(change: dict[str, object], fresh: YubiKey, maker: Maker, tmp_path: Path) -> None:
     provision(Piv(fresh), tmp_path, roots=[maker.root])
     card = Piv(fresh)
