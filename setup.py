@@ -42,6 +42,9 @@ class CMakeBuild(build_ext):
         if sys.platform != "win32":
             # Named each time: an isolated build brings its own, whose folder is gone afterwards.
             configure += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={shutil.which('ninja')}"]
+        elif os.environ.get("VCPKG_ROOT"):
+            toolchain = Path(os.environ["VCPKG_ROOT"]) / "scripts/buildsystems/vcpkg.cmake"
+            configure += [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", "-DVCPKG_TARGET_TRIPLET=x64-windows-static"]
         subprocess.run(configure, check=True)
         jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 2))
         subprocess.run(["cmake", "--build", str(build), "--config", "Release", "--target", "lnx", "_core", "-j", jobs], check=True)

@@ -1,6 +1,9 @@
 # Compiler options for all of our code.
 if(MSVC)
-  add_compile_options(/W4 /WX /permissive- /utf-8 /EHsc)
+  add_compile_options(/W4 /permissive- /utf-8 /EHsc /guard:cf)
+  add_compile_definitions(_CRT_SECURE_NO_WARNINGS)
+  # The C runtime inside: lnx.dll loads everywhere, also where the one that ONNX Runtime needs is missing, and can say so.
+  set(CMAKE_MSVC_RUNTIME_LIBRARY "MultiThreaded$<$<CONFIG:Debug>:Debug>")
 else()
   add_compile_options(-Wall -Wextra -Wpedantic -Werror -ffp-contract=off)
 endif()

@@ -10,7 +10,6 @@
 #define LNX_LNX_HPP
 
 #include <cstdint>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -216,7 +215,7 @@ class Session {
     return ticket;
   }
   // ticket 0 = the oldest. Throws LNX_E_TIMEOUT as lnx::Error.
-  Result Wait(LnxTicket ticket = 0, uint32_t timeout_ms = std::numeric_limits<uint32_t>::max()) {
+  Result Wait(LnxTicket ticket = 0, uint32_t timeout_ms = UINT32_MAX) {
     LnxResult result = nullptr;
     Check(LnxWait(handle_, ticket, timeout_ms, &result));
     return Result(result);

@@ -1,0 +1,20 @@
+# Component `sdk`: headers, library, import library and the files of find_package(lnx). `cmake --install BUILD --component sdk --prefix DIR`
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+install(DIRECTORY native/include/lnx DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
+if(WIN32)
+  install(TARGETS lnx RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT sdk)
+  if(MSVC)
+    install(TARGETS lnx ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk)
+  else()
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/native/lnx.lib DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk)
+  endif()
+else()
+  install(TARGETS lnx LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk)
+endif()
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/lnx)
+configure_package_config_file(cmake/lnx-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/lnx-config.cmake INSTALL_DESTINATION ${package}
+                              PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_BINDIR)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/lnx-config-version.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lnx-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/lnx-config-version.cmake DESTINATION ${package}
+        COMPONENT sdk)
