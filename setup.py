@@ -27,6 +27,11 @@ class CMakeBuild(build_ext):
         targets = [Path(self.build_lib).resolve()]
         if self.inplace or self.editable_mode:
             targets.append(ROOT / "sdk")
+        prebuilt = os.environ.get("LNX_PREBUILT")  # a folder with the extension and the library of another system, cross-built
+        if prebuilt:
+            for path in sorted(Path(prebuilt).iterdir()):
+                shutil.copy2(path, targets[0] / "lnx" / path.name)
+            return
         build = Path(os.environ.get("LNX_BUILD_DIR", ROOT / "build" / f"python-{sys.implementation.cache_tag}")).resolve()
         configure = [
             "cmake",

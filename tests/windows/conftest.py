@@ -28,6 +28,7 @@ from tools.demo import LABELS, MODEL, OPTIONS, PARTS  # noqa: E402
 from tools.dev import machine, windows, windows_assets, wine  # noqa: E402
 from tools.dev.wine import Wine, windows_path  # noqa: E402
 
+collect_ignore = ["on_windows"]  # run by Windows CPython
 LINUX = Path(os.environ.get("LNX_BUILD_DIR", ROOT / "build/release"))
 LOCALES = {"utf-8": wine.SYSTEM_UTF8, "cp949": wine.KOREAN}
 OLDEST, NEWEST = machine.RUNTIMES[-1], machine.RUNTIMES[0]

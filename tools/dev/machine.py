@@ -134,11 +134,11 @@ def runtime_folder(version: str) -> Path:
     return library_folder
 
 
-def cmake(preset: str, *, targets: Sequence[str] = ()) -> Path:
+def cmake(preset: str, *, targets: Sequence[str] = (), settings: Sequence[str] = ()) -> Path:
     """Configures and builds a preset; returns its build folder."""
     path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
     say(f"building preset {preset}")
-    run(["cmake", "--preset", preset, f"-DPython_EXECUTABLE={PYTHON}", "--log-level=WARNING"], env={"PATH": path})
+    run(["cmake", "--preset", preset, f"-DPython_EXECUTABLE={PYTHON}", "--log-level=WARNING", *settings], env={"PATH": path})
     chosen = ["--target", *targets] if targets else []
     run(["cmake", "--build", ROOT / "build" / preset, "-j", str(os.cpu_count() or 2), *chosen], env={"PATH": path})
     return ROOT / "build" / preset

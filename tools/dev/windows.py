@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
-from tools.dev import machine, windows_assets, wine
+from tools.dev import machine, windows_assets, windows_wheel, wine
 from tools.dev.machine import PYTHON, ROOT, run, say
 
 BUILD = ROOT / "build/mingw"
+WHEELS = BUILD / "wheel/dist"
 PREFIX = windows_assets.FOLDER / "prefix"
 
 
@@ -28,7 +28,8 @@ def prepare() -> None:
     say("making the Wine prefix")
     wine.make_prefix(PREFIX, ucrt / "ucrtbase.dll")
     machine.cmake("release")
-    machine.cmake("mingw")
+    machine.cmake("mingw", settings=[f"-DLNX_WINDOWS_PYTHON={windows_assets.CPYTHON}"])
+    windows_assets.install_our_wheel(windows_wheel.make_wheel(BUILD, WHEELS))
 
 
 def stage(extra: list[str] | None = None) -> None:
@@ -49,4 +50,4 @@ def command(options: argparse.Namespace) -> None:
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"]])
     machine.environment("cpu,dev")
     stage([str(word) for word in options.pytest])
-    say(f"lnx.dll, lnx.lib and the programs are in {Path(BUILD).relative_to(ROOT)}")
+    say(f"lnx.dll, lnx.lib and the programs are in {BUILD.relative_to(ROOT)}, the wheel in {WHEELS.relative_to(ROOT)}")

@@ -13,7 +13,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
+from tools.dev.machine import CACHE, PYTHON, ROOT, run, say
 
 FOLDER = CACHE / "windows"
 DOWNLOADS = FOLDER / "downloads"
@@ -30,7 +30,8 @@ PINS = {  # distribution -> (version, SHA-256)
 TARGET = ["--platform", "win_amd64", "--python-version", "3.11", "--implementation", "cp"]
 ABIS = ["--abi", "cp311", "--abi", "abi3", "--abi", "none", "--only-binary=:all:"]
 # What tests/windows/on_windows imports inside Windows CPython; the versions come from constraints.txt.
-WHEELS = ("numpy", "opencv-python-headless", "pillow", "pytest")
+WHEELS = ("numpy", "opencv-python-headless", "pillow", "pydantic", "typer", "rich", "cryptography", "onnx", "onnxruntime", "pytest")
+SITE = "lnx-wheel"  # where our own wheel is unpacked, anew for every run
 
 
 def _download(name: str, version: str, sha256: str) -> Path:
@@ -95,11 +96,17 @@ def cpython() -> Path:
                 target.write_bytes(files.read(name))
     data.unlink()
     _check_signatures(building)
-    (building / "python311._pth").write_text("python311.zip\n.\nLib\\site-packages\nimport site\n", encoding="ascii")
+    (building / "python311._pth").write_text(f"python311.zip\n.\nLib\\site-packages\n{SITE}\nimport site\n", encoding="ascii")
     install_wheels(building / "Lib/site-packages", list(WHEELS), [ROOT / "constraints.txt"])
     shutil.rmtree(CPYTHON, ignore_errors=True)
     building.rename(CPYTHON)
     return program
+
+
+def install_our_wheel(wheel: Path) -> None:
+    """Puts our wheel into Windows CPython, instead of the one that was there; what it depends on lies there already."""
+    shutil.rmtree(CPYTHON / SITE, ignore_errors=True)
+    install_wheels(CPYTHON / SITE, ["--no-deps", str(wheel)], [])
 
 
 def install_wheels(target: Path, what: list[str], constraints: list[Path]) -> None:
@@ -118,7 +125,3 @@ def _check_signatures(folder: Path) -> None:
         done = subprocess.run(verify, capture_output=True, text=True, check=False)
         if done.returncode != 0 or "CN=Python Software Foundation" not in done.stdout:
             sys.exit(f"{path.name} is not signed by the Python Software Foundation:\n{done.stdout[-500:]}")
-
-
-def all_runtimes() -> dict[str, Path]:
-    return {version: runtime_folder(version) for version in RUNTIMES}

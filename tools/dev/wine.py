@@ -83,6 +83,20 @@ class Wine:
         subprocess.run([str(BINARIES / "wineserver64"), "-k"], env=self.environment(), check=False, capture_output=True)
 
 
+def _add_process_prng(wine: Wine) -> None:
+    """Wine before 9 lacks bcryptprimitives.dll, whose one function extension modules written in Rust call for random bytes."""
+    target = wine.system32 / "bcryptprimitives.dll"
+    if target.exists():
+        return
+    source = (
+        "#include <windows.h>\n"
+        "BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);\n"
+        "__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE p, SIZE_T n) { return SystemFunction036(p, (ULONG)n); }\n"
+    )
+    compiler = ["x86_64-w64-mingw32-gcc-posix", "-shared", "-xc", "-", "-o", str(target), "-ladvapi32"]
+    subprocess.run(compiler, input=source, text=True, check=True, capture_output=True)
+
+
 def major_version() -> int:
     """8 for Debian 12, 10 for Debian 13."""
     told = subprocess.run([str(BINARIES / "wine64"), "--version"], capture_output=True, text=True, check=True).stdout
@@ -103,6 +117,7 @@ def make_prefix(prefix: Path, ucrtbase: Path) -> Wine:
     wine.run("wineboot", "-i", timeout=300)
     wine.run("winecfg", "-v", "win10", check=True)
     subprocess.run([str(BINARIES / "wineserver64"), "-w"], env=wine.environment(), check=True, timeout=120)
+    _add_process_prng(wine)
     target = wine.system32 / "ucrtbase.dll"
     target.unlink(missing_ok=True)
     shutil.copyfile(ucrtbase, target)
