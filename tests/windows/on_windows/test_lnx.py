@@ -54,10 +54,17 @@ def test_the_self_test_of_the_model_passes() -> None:
         assert session.self_test()["passed"]
 
 
-def test_the_runtime_of_this_python_is_found_without_any_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LNX_RUNTIME_DIR", raising=False)
-    with opened() as session:
-        assert session.describe()["runtime"]["path"].lower().endswith("onnxruntime\\capi\\onnxruntime.dll")
+def test_the_runtime_of_this_python_is_found_without_any_variable() -> None:
+    # A process of its own: one process loads one ONNX Runtime.
+    program = (
+        "import lnx, sys\n"
+        "with lnx.Session(sys.argv[1], device='cpu', trusted_keys=[sys.argv[2]], events=False) as session:\n"
+        "    print(session.describe()['runtime']['path'])\n"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "LNX_RUNTIME_DIR"}
+    words = [sys.executable, "-c", program, str(MODEL), str(KEY)]
+    done = subprocess.run(words, env=env, capture_output=True, encoding="utf-8", errors="replace")
+    assert done.stdout.strip().lower().endswith("onnxruntime\\capi\\onnxruntime.dll"), done.stdout + done.stderr
 
 
 def test_threads_share_a_session() -> None:
