@@ -27,6 +27,7 @@ TRIPLE_DES, AES192 = 0x03, 0x0A
 FACTORY_MANAGEMENT_KEY = bytes.fromhex("010203040506070801020304050607080102030405060708")
 FACTORY_PIN, FACTORY_PUK = "123456", "12345678"
 PIN, PUK = 0x80, 0x81
+MAX_PIECES = 64  # of one answer, each of up to 256 bytes; the largest object has 3063
 NO_OBJECT, NO_COMMAND, NO_KEY = 0x6A82, 0x6D00, 0x6A88
 MEANING = {
     0x6300: "wrong",
@@ -96,11 +97,11 @@ class Piv:
         body = bytes([len(data)]) + data if data else b""
         answer = self._transport.transmit(bytes([0x00, ins, p1, p2]) + body + b"\x00")
         collected = answer[:-2]
-        while len(answer) >= 2 and answer[-2] == 0x61:
+        for _ in range(MAX_PIECES):
+            if len(answer) < 2 or answer[-2] != 0x61:
+                break
             answer = self._transport.transmit(bytes([0x00, 0xC0, 0x00, 0x00, answer[-1]]))
             collected += answer[:-2]
-            if len(collected) > 65535:
-                raise RefusedError(0x6700, doing)
         self._check(answer, doing)
         return collected
 
@@ -157,11 +158,16 @@ class Piv:
         if not hmac.compare_digest(self.agree(point_of(fresh.public_key())), fresh.exchange(ec.ECDH(), key)):
             raise LnxError(status.WRONG_ANSWER, found="an answer of another key", expected="the key in slot 9E", where="challenge")
 
-    def generate(self, policies: bool) -> bytes:
-        """Makes a new P-256 key inside slot 9E; returns its point. ``policies``: ask for no PIN and no touch, as Yubico's tokens let us."""
+    def generate(self, policies: bool) -> ec.EllipticCurvePublicKey:
+        """Makes a new P-256 key inside slot 9E; returns its public half. ``policies``: ask for no PIN and no touch."""
         wanted = tlv.encode(0x80, bytes([P256])) + (tlv.encode(0xAA, b"\x01") + tlv.encode(0xAB, b"\x01") if policies else b"")
         answer = self.command("generate the key", 0x47, 0x00, SLOT, tlv.encode(0xAC, wanted))
-        return self._fields("generate the key", self._fields("generate the key", answer).get(0x7F49, b"")).get(0x86, b"")
+        point = self._fields("generate the key", self._fields("generate the key", answer).get(0x7F49, b"")).get(0x86, b"")
+        try:
+            return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        except ValueError:
+            found = "an answer without a point of P-256"
+            raise LnxError(status.TOKEN_REFUSED, found=found, expected="the new public key", where="generate the key") from None
 
     def authenticate(self, key: bytes, algorithm: int) -> None:
         """Shows the management key and has the token show that it knows it too."""

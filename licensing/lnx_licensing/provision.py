@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from lnx.container.keys import point_of
 from lnx.errors import LnxError
 
 from lnx_licensing import attestation, piv, record, status, tlv, token
@@ -101,9 +102,8 @@ def provision(
 
     tell("generate", 0.35)
     card.authenticate(piv.FACTORY_MANAGEMENT_KEY, algorithm)
-    point = card.generate(policies=plan.attests)
-    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-    draft = draft.model_copy(update={"pub": base64.b64encode(point).decode()})
+    key = card.generate(policies=plan.attests)
+    draft = draft.model_copy(update={"pub": base64.b64encode(point_of(key)).decode()})
 
     tell("attest", 0.5)
     proof = _attested(card, key, serial, roots, plan, allow_unattested)

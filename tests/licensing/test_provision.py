@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import stat
 import time
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lnx import LnxError
 from lnx.container.keys import point_of
-from lnx_licensing import attestation, pcsc, piv, record, request, token
+from lnx_licensing import attestation, pcsc, piv, record, request, tlv, token
 from lnx_licensing.licence import verify
 from lnx_licensing.pcsc import connect
 from lnx_licensing.piv import Piv, RefusedError
@@ -130,10 +133,9 @@ def test_a_token_without_attestation_is_provisioned_when_the_desk_says_so(tmp_pa
 def test_an_attestation_counts_only_for_the_key_the_slot_and_the_policies_it_names(fresh: YubiKey, maker: Maker) -> None:
     card = Piv(fresh)
     card.authenticate(FACTORY_MANAGEMENT_KEY, piv.AES192)
-    point = card.generate(policies=True)
-    key = token._point(point)
+    key = card.generate(policies=True)
     maker_der, key_der = card.certificate(piv.MAKER_CERTIFICATE), card.attest()
-    assert key is not None and maker_der is not None and key_der is not None
+    assert maker_der is not None and key_der is not None
     assert attestation.check(key_der, maker_der, key, [maker.root]).serial == 4711
     other = Maker.new()
     for der, by, whose, roots, says in [
@@ -160,9 +162,9 @@ def test_every_bit_flip_in_what_an_attestation_says_is_refused(fresh: YubiKey, m
     """Outside the signed part a few bits of the envelope have no meaning; flipping them changes nothing that is told."""
     card = Piv(fresh)
     card.authenticate(FACTORY_MANAGEMENT_KEY, piv.AES192)
-    key = token._point(card.generate(policies=True))
+    key = card.generate(policies=True)
     maker_der, key_der = card.certificate(piv.MAKER_CERTIFICATE), card.attest()
-    assert key is not None and maker_der is not None and key_der is not None
+    assert maker_der is not None and key_der is not None
     told = attestation.check(key_der, maker_der, key, [maker.root])
     accepted = []
     for name, data in (("key", key_der), ("maker", maker_der)):
@@ -186,6 +188,65 @@ def test_the_pinned_roots_are_yubicos_and_each_intermediate_leads_to_one() -> No
     assert roots == {"Yubico PIV Root CA Serial 263751", "Yubico Attestation Root 1"}
     for certificate in names.values():
         assert attestation._climb(certificate, attestation.pinned()) in roots
+
+
+class LyingToken:
+    """Answers each command with what it is told to, then with success and nothing."""
+
+    def __init__(self, answers: list[bytes]) -> None:
+        self.answers = list(answers)
+
+    def transmit(self, command: bytes) -> bytes:
+        return self.answers.pop(0) if self.answers else b"\x90\x00"
+
+
+SW = st.sampled_from([b"\x90\x00", b"\x61\x00", b"\x61\xff", b"\x6a\x82", b"\x6d\x00", b"\x63\xc0", b"\x69\x83", b"", b"\x00"])
+SHAPES = st.sampled_from([0x53, 0x70, 0x7C, 0x80, 0x82, 0x86, 0x7F49, 1, 2, 3, 4])
+BODY = st.recursive(
+    st.binary(max_size=40), lambda inner: st.builds(lambda tag, value: tlv.encode(tag, value[:60000]), SHAPES, inner), max_leaves=3
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.builds(lambda body, sw: body + sw, BODY, SW), max_size=20))
+def test_a_token_that_lies_ends_in_a_status(tmp_path: Path, maker: Maker, answers: list[bytes]) -> None:
+    for work in (
+        lambda card: token.describe(card),
+        lambda card: request.make(card, token.describe(card), []),
+        lambda card: provision(card, tmp_path, roots=[maker.root], reset=True, allow_unattested=True),
+    ):
+        with contextlib.suppress(LnxError):
+            work(Piv(LyingToken([b"\x90\x00", *answers])))
+
+
+def test_a_token_that_never_stops_talking_is_cut_off() -> None:
+    with pytest.raises(LnxError):
+        Piv(LyingToken([b"x" * 256 + b"\x61\xff"] * 10_000))
+
+
+class DamagedLine:
+    """A good token whose answer to one command arrives with one byte changed."""
+
+    def __init__(self, card: PivCard, command: int, place: int, change: int) -> None:
+        self.card, self.command, self.place, self.change = card, command, place, change
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = bytearray(self.card.transmit(command))
+        self.command -= 1
+        if self.command == 0:
+            answer[self.place % len(answer)] ^= self.change
+        return bytes(answer)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 40), st.integers(0, 1000), st.integers(1, 255))
+def test_a_damaged_answer_ends_in_a_status_or_in_a_true_record(tmp_path: Path, maker: Maker, command: int, place: int, change: int) -> None:
+    card = YubiKey(State(4711), maker)
+    try:
+        made, _ = provision(Piv(DamagedLine(card, command, place, change)), tmp_path, roots=[maker.root])
+    except LnxError:
+        return
+    assert made.pub == public_base64(card) and made.secrets.management_key == card.state.management_key.hex()
 
 
 # Through a real pcscd, with programs that are not ours
