@@ -8,6 +8,7 @@ SOURCES: dict[str, str] = {
     "modbus-rtu": "lnx_collector.sources.modbus.rtu",
     "opcua": "lnx_collector.sources.opcua",
     "mqtt": "lnx_collector.sources.mqtt",
+    "csv-folder": "lnx_collector.sources.csv_folder",
 }
 
 
