@@ -9,6 +9,8 @@ SOURCES: dict[str, str] = {
     "opcua": "lnx_collector.sources.opcua",
     "mqtt": "lnx_collector.sources.mqtt",
     "csv-folder": "lnx_collector.sources.csv_folder",
+    "serial": "lnx_collector.sources.serial_line",
+    "nmea": "lnx_collector.sources.nmea",
 }
 
 
