@@ -70,7 +70,7 @@ def gpu(_: argparse.Namespace) -> None:
 def docs(options: argparse.Namespace) -> None:
     """Generate the reference pages; --check only says whether they are up to date."""
     if not PYTHON.exists():
-        machine.environment("cpu,dev")
+        machine.environment("cpu,dev,collector")
     run([PYTHON, "-m", "tools.docs", *(["--check"] if options.check else [])])
 
 
