@@ -5,6 +5,7 @@ The sample files are the ones that `lnx collect init` prints; settings and their
 
 from __future__ import annotations
 
+import json
 import sys
 import typing
 from pathlib import Path
@@ -60,6 +61,8 @@ def _default(info: Any) -> str:
     if info.default is None or info.default in ("", ()):
         return ""
     value = info.default
+    if isinstance(value, str):
+        return f"`{json.dumps(value, ensure_ascii=False)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value if not isinstance(value, tuple) else list(value)}`"
 
 

@@ -55,7 +55,7 @@ class SerialSettings(SourceSettings, LineSettings):
     regex: str
     r"""Regular expression with a named group per value: "ST,GS,(?P<weight>[+-][0-9.]+)kg"."""
     request: str = ""
-    """Sent every `period`, for devices that answer only when asked; "\r" and the like are written as in TOML."""
+    """Sent every `period`, for devices that answer only when asked."""
     period: Seconds = Field(1.0, gt=0)
     silent_after: Seconds | None = Field(None, gt=0)
     """No frame for so long makes the tags Bad."""
