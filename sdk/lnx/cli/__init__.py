@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+import sys
 
 import typer
 
 from lnx.cli import bench, doctor, inspect, keys, pack, run, selftest, verify_file
 from lnx.cli.messages import say
 from lnx.cli.output import use_utf8
+from lnx.cli.plugins import add_commands
 
 app = typer.Typer(help=say("app"), no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(keys.app, name="keys", help=say("keys"))
@@ -24,6 +25,5 @@ app.command("doctor", help=say("doctor"))(doctor.doctor_command)
 def main() -> None:
     """Entry point of the console script."""
     use_utf8()
-    for entry in entry_points(group="lnx.commands"):  # here, not on import: those packages import this one
-        app.add_typer(entry.load(), name=entry.name)
+    add_commands(app, sys.argv[1:])
     app()

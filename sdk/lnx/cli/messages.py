@@ -81,6 +81,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stage.measure": ("measuring", "측정 중"),
     "stage.chunks": ("checking every chunk", "모든 청크 검사 중"),
     "stage.write": ("writing", "기록 중"),
+    "needs": ("Needs more packages:", "추가 패키지가 필요합니다:"),
     "made": ("made", "생성됨"),
     "keep-secret": ("keep this file secret", "이 파일은 비밀로 보관하십시오"),
     "give-away": ("give this file to whoever runs your models", "모델을 실행할 곳에 이 파일을 전달하십시오"),
