@@ -1,4 +1,4 @@
-"""Writes a file complete or not at all: beside its name first, flushed to the disk, then renamed. LNX-356 when it cannot be written."""
+"""Writes a file complete or not at all: beside its name first, flushed to the disk, then renamed. LNX-510 when it cannot be written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         found = error.strerror or str(error)
-        raise LnxError(status.WRITE, found=found, expected="a place that this account may write to", where=str(path)) from None
+        raise LnxError(status.FILE_ACCESS, found=found, expected="a place that this account may write to", where=str(path)) from None
 
 
 def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:

@@ -560,13 +560,6 @@ ERRORS: dict[int, ErrorText] = {
         "deliver the licence as a file, or divide it into several",
         "라이선스를 파일로 전달하거나 여러 개로 나누십시오",
     ),
-    356: ErrorText(
-        "LNX_E_WRITE",
-        "The file cannot be written",
-        "파일을 쓸 수 없습니다",
-        "run the command as an account that may write there (administrator, root), or choose another folder",
-        "쓰기 권한이 있는 계정(관리자, root)으로 실행하거나 다른 폴더를 지정하십시오",
-    ),
     401: ErrorText(
         "LNX_E_RUNTIME_NOT_FOUND",
         "ONNX Runtime was not found",

@@ -88,7 +88,6 @@ enum {
   LNX_E_REQUEST = 353, /* The licence request is not usable. */
   LNX_E_SEVERAL_DONGLES = 354, /* Several dongles are plugged in. */
   LNX_E_TOKEN_SPACE = 355, /* The licence is too large for the token. */
-  LNX_E_WRITE = 356, /* The file cannot be written. */
   LNX_E_RUNTIME_NOT_FOUND = 401, /* ONNX Runtime was not found. */
   LNX_E_RUNTIME_LOAD = 402, /* ONNX Runtime cannot be loaded. */
   LNX_E_RUNTIME_TOO_OLD = 403, /* ONNX Runtime is too old. */

@@ -44,7 +44,7 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         raise LnxError(227, found="a file of that name", expected="a new name", where=str(path), fix="choose another --name") from None
     except OSError as error:
         expected = "a folder that this account may write to"
-        raise LnxError(227, found=error.strerror or str(error), expected=expected, where=str(path), fix="choose another folder") from None
+        raise LnxError(510, found=error.strerror or str(error), expected=expected, where=str(path)) from None
     with os.fdopen(handle, "wb") as file:
         file.write(content)
 

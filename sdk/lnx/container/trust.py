@@ -188,6 +188,6 @@ def write_key_list(path: Path, document: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        dsse.refuser(BAD_KEY_LIST, str(path))(error.strerror or str(error), "a place that this account may write to")
+        dsse.refuser(510, str(path))(error.strerror or str(error), "a place that this account may write to")
     finally:
         temporary.unlink(missing_ok=True)
