@@ -97,7 +97,7 @@ def present() -> list[Seen]:
 
 @contextmanager
 def only(serial: str | None) -> Iterator[tuple[Piv, TokenInfo, str]]:
-    """The one dongle that is meant: the named one, or the only one there is. LNX-322, LNX-354, or why it could not be read."""
+    """The one dongle that is meant: the named one, or the only one there is. LNX-321, LNX-322, LNX-354, or why it could not be read."""
     seen = present()
     readable = [item for item in seen if item.info is not None and serial in (None, item.info.serial)]
     if not readable:
@@ -105,7 +105,13 @@ def only(serial: str | None) -> Iterator[tuple[Piv, TokenInfo, str]]:
         if failed:
             raise failed[0]
         numbers = ", ".join(item.info.serial for item in seen if item.info) or "no token in any reader"
-        raise LnxError(status.NO_READER, found=numbers, expected=f"dongle {serial}" if serial else "one dongle", where="readers")
+        remote = not seen and pcsc.in_remote_session()
+        raise LnxError(
+            status.RDP_SESSION if remote else status.NO_READER,
+            found=numbers,
+            expected=f"dongle {serial}" if serial else "one dongle",
+            where="readers",
+        )
     if len(readable) > 1:
         numbers = ", ".join(item.info.serial for item in readable if item.info)
         raise LnxError(status.SEVERAL_DONGLES, found=numbers, expected="one", where="readers")

@@ -421,3 +421,11 @@ def test_a_record_under_anothers_name_is_refused(fresh: YubiKey, maker: Maker, t
     with pytest.raises(LnxError) as caught:
         record.find(tmp_path, "4712")
     assert caught.value.status == 352
+
+
+def test_without_a_token_a_remote_session_is_told_apart(virtual_reader: VirtualReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    for remote, status in ((False, 322), (True, 321)):
+        monkeypatch.setattr(pcsc, "in_remote_session", lambda remote=remote: remote)
+        with pytest.raises(LnxError) as caught, token.only(None):
+            pass
+        assert caught.value.status == status
