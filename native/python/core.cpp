@@ -255,6 +255,13 @@ class Session {
     options.events = number("no_events");
     if (!o["threshold"].is_none()) options.threshold = o["threshold"].cast<double>();
     if (!o["guard_band"].is_none()) options.guard_band = o["guard_band"].cast<double>();
+    if (!o["min_area_px"].is_none()) options.min_area_px = o["min_area_px"].cast<double>();
+    const auto thresholds = o["class_thresholds"].cast<std::vector<float>>(),
+               areas = o["class_min_areas_px"].cast<std::vector<float>>();
+    options.class_thresholds = thresholds.data();
+    options.class_threshold_count = static_cast<uint32_t>(thresholds.size());
+    options.class_min_areas_px = areas.data();
+    options.class_min_area_count = static_cast<uint32_t>(areas.size());
     ProgressTarget progress{o["progress"]};
     if (!progress.function.is_none()) {
       options.progress = ForwardProgress;

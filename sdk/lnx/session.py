@@ -64,6 +64,8 @@ class Session:
         device: ``"auto"`` (a GPU where one works, else the CPU), ``"cpu"`` or ``"cuda:N"``.
         threshold: score from which a part is NG; None = as the model declares.
         guard_band: half width of the strip around the threshold that gives REVIEW; None = as the model declares.
+        min_area_px: smallest finding that counts; None = as the model declares.
+        class_thresholds, class_min_areas_px: the same per label in the model's order; NaN leaves a label as it is.
         allow_cpu_fallback: run on the CPU when the GPU that was asked for cannot be used, instead of raising.
         cpu_threads: threads of one inference on the CPU; 0 = one per physical core.
         run_slots: runs that may be in flight at once, 1..16.
@@ -89,6 +91,9 @@ class Session:
         device: str = "auto",
         threshold: float | None = None,
         guard_band: float | None = None,
+        min_area_px: float | None = None,
+        class_thresholds: Sequence[float] = (),
+        class_min_areas_px: Sequence[float] = (),
         allow_cpu_fallback: bool = False,
         cpu_threads: int = 0,
         run_slots: int = 1,
@@ -109,6 +114,9 @@ class Session:
                 "device": device,
                 "threshold": threshold,
                 "guard_band": guard_band,
+                "min_area_px": min_area_px,
+                "class_thresholds": list(class_thresholds),
+                "class_min_areas_px": list(class_min_areas_px),
                 "allow_cpu_fallback": int(allow_cpu_fallback),
                 "cpu_threads": cpu_threads,
                 "run_slots": run_slots,

@@ -89,6 +89,60 @@ def test_parameters_change_the_next_run_and_are_checked(session: lnx.Session) ->
     assert set(session.params) >= {"threshold", "class_threshold/bright"}
 
 
+def test_thresholds_and_areas_per_class_are_given_at_initialize(tmp_path: Path, packed: Packer, keys: tuple[Path, Path]) -> None:
+    rows = [[32, 32, 16, 8, 0.9, 0.8, 0.1], [10, 20, 4, 4, 0.9, 0.1, 0.9]]
+    path, _ = packed(fixed_detector(tmp_path / "d.onnx", rows), "yolox", ["screw", "nut"], [level(9, 64, 64)], threshold=0.5)
+    image = level(3, 64, 64)
+
+    def names(**options: Any) -> list[str]:
+        with lnx.Session(path, device="cpu", trusted_keys=[keys[1]], events=False, **options) as session:
+            assert session.self_test()["passed"], "the self-test uses what the model was packed with"
+            return sorted(found.name for found in session.run(image).objects)
+
+    assert names() == ["nut", "screw"]
+    assert names(class_thresholds=[float("nan"), 0.99]) == ["screw"]
+    assert names(class_thresholds=[0.75]) == ["nut"]
+    assert names(min_area_px=20) == ["screw"]
+    assert names(min_area_px=20, class_min_areas_px=[float("nan"), 4]) == ["nut", "screw"]
+    assert names(threshold=0.95) == []
+    for wrong in ({"class_thresholds": [0.5] * 3}, {"class_min_areas_px": [float("inf")]}, {"min_area_px": -1}):
+        with pytest.raises(lnx.LnxError) as caught:
+            names(**wrong)
+        assert caught.value.status == 103
+
+
+@pytest.mark.parametrize("spoil", ["name", "shape", "dtype", "count", "missing"])
+def test_a_graph_that_disagrees_with_its_manifest_is_refused(spoil: str, tmp_path: Path, classifier: Path, keys: tuple[Path, Path]) -> None:
+    """The manifest of a packed classifier over another graph, signed by the same key."""
+    from lnx.container import OpenRecipient, PublicInfo, load_public_key, load_signing_key, read_container, write_container
+    from onnx import TensorProto, helper, load_from_string
+
+    entries = dict(read_container(classifier, trusted=[load_public_key(keys[1])]).entries)
+    model = load_from_string(entries["model.onnx"])
+    expected = 223
+    if spoil == "name":
+        model.graph.input[0].name = model.graph.node[0].input[0] = "picture"
+    elif spoil == "shape":
+        model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 48
+    elif spoil == "dtype":
+        model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+        model.graph.node[0].input[0] = "wide"
+        model.graph.node.insert(0, helper.make_node("Cast", ["x"], ["wide"], to=TensorProto.FLOAT))
+    elif spoil == "count":
+        model.graph.output.append(helper.make_tensor_value_info("m", TensorProto.FLOAT, ["N"]))
+    entries["model.onnx"] = model.SerializeToString()
+    if spoil == "missing":
+        del entries["model.onnx"]
+        expected = 221
+    other = tmp_path / "other.lnx"
+    signing = load_signing_key(keys[0])
+    write_container(other, entries=entries, public=PublicInfo("m", "1"), signing_key=signing, recipients=[OpenRecipient()])
+    with pytest.raises(lnx.LnxError) as caught:
+        lnx.Session(other, device="cpu", trusted_keys=[keys[1]], events=False)
+    assert caught.value.status == expected
+    assert caught.value.found and caught.value.expected and caught.value.where and caught.value.fix
+
+
 def test_the_self_test_passes_here_and_tells_when_a_golden_is_missing(
     session: lnx.Session, tmp_path: Path, packed: Packer, keys: tuple[Path, Path]
 ) -> None:

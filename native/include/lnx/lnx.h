@@ -213,9 +213,13 @@ typedef struct LnxInitOptions {
   const char* key_file;    /* family key file, for containers that are not open; NULL = LNX_KEY_FILE, then none */
   const char* const* trusted_keys; /* container public key files (PEM) that are trusted besides the trust folder */
   uint32_t trusted_key_count;
-  uint32_t want;         /* LnxWant flags for every run */
-  double threshold;      /* NaN = as the manifest declares */
-  double guard_band;     /* NaN = as the manifest declares */
+  uint32_t want;                   /* LnxWant flags for every run */
+  double threshold;                /* NaN = as the manifest declares */
+  double guard_band;               /* NaN = as the manifest declares */
+  double min_area_px;              /* smallest finding that counts, of every class; NaN = as the manifest declares */
+  const float* class_thresholds;   /* one per label in manifest order, NaN = as above; NULL = none. Read during the call */
+  const float* class_min_areas_px; /* the same for the smallest areas */
+  uint32_t class_threshold_count, class_min_area_count;
   uint32_t warm_up_runs; /* runs before LnxInitialize returns, 0 = 2 */
   uint32_t events;       /* 0 = write the event log where a folder is configured, 1 = never */
   LnxProgress progress;

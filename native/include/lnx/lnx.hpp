@@ -86,6 +86,9 @@ class Options {
   Options& Want(uint32_t flags) { return options_.want = flags, *this; }
   Options& Threshold(double threshold) { return options_.threshold = threshold, *this; }
   Options& GuardBand(double half_width) { return options_.guard_band = half_width, *this; }
+  Options& MinArea(double pixels) { return options_.min_area_px = pixels, *this; }
+  Options& ClassThresholds(std::vector<float> values) { return class_thresholds_ = std::move(values), *this; }
+  Options& ClassMinAreas(std::vector<float> pixels) { return class_min_areas_ = std::move(pixels), *this; }
   Options& Progress(LnxProgress progress, void* user) {
     return options_.progress = progress, options_.progress_user = user, *this;
   }
@@ -101,12 +104,17 @@ class Options {
     for (const std::string& path : trusted_) pointers_.push_back(path.c_str());
     options_.trusted_keys = pointers_.empty() ? nullptr : pointers_.data();
     options_.trusted_key_count = static_cast<uint32_t>(pointers_.size());
+    options_.class_thresholds = class_thresholds_.data();
+    options_.class_threshold_count = static_cast<uint32_t>(class_thresholds_.size());
+    options_.class_min_areas_px = class_min_areas_.data();
+    options_.class_min_area_count = static_cast<uint32_t>(class_min_areas_.size());
     return &options_;
   }
 
  private:
   std::string device_, runtime_dir_, key_file_, program_;
   std::vector<std::string> trusted_;
+  std::vector<float> class_thresholds_, class_min_areas_;
   mutable std::vector<const char*> pointers_;
   mutable LnxInitOptions options_;
 };

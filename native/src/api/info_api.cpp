@@ -53,6 +53,7 @@ void LNX_CALL LnxInitOptionsInit(LnxInitOptions* options) {
   options->struct_size = sizeof *options;
   options->threshold = std::numeric_limits<double>::quiet_NaN();
   options->guard_band = std::numeric_limits<double>::quiet_NaN();
+  options->min_area_px = std::numeric_limits<double>::quiet_NaN();
 }
 
 void LNX_CALL LnxRunOptionsInit(LnxRunOptions* options) {

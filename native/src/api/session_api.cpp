@@ -56,6 +56,9 @@ LnxInitOptions CompleteOptions(const LnxInitOptions* given) {
   RequireRange(options.cpu_threads, 0, 1024, "options.cpu_threads");
   RequireRange(options.warm_up_runs, 1, 1000, "options.warm_up_runs");
   RequireFraction(options.guard_band, 1e6, "options.guard_band");
+  RequireFraction(options.min_area_px, 1e12, "options.min_area_px");
+  if (options.class_threshold_count > 0) RequirePointer(options.class_thresholds, "options.class_thresholds");
+  if (options.class_min_area_count > 0) RequirePointer(options.class_min_areas_px, "options.class_min_areas_px");
   return options;
 }
 

@@ -87,9 +87,9 @@ struct Core {
   runtime::Slot& SlotFor(RunSlot& slot, int64_t batch) const;  // made on first use
 };
 
-// Runs n images in a slot. The caller gives the storage back.
+// Runs n images in a slot, with the session's parameters unless others are given. The caller gives the storage back.
 result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
-                           int64_t queued_at);
+                           int64_t queued_at, const Parameters* parameters = nullptr);
 
 // Fills the inputs that tell the graph about sizes, for image `index` of the batch. See extra_inputs.cpp.
 void CheckExtraInputs(const Core& core);

@@ -56,6 +56,20 @@ std::string Text(double value) {
   return text;
 }
 
+// Values given at Initialize, one per label; NaN leaves what is there.
+void TakePerClass(const float* given, uint32_t count, const char* name, std::vector<double>* values) {
+  if (count > values->size()) {
+    Fail(LNX_E_ARGUMENT,
+         {std::to_string(count) + " values", "at most one for each of " + std::to_string(values->size()) + " labels",
+          std::string("options.") + name + "_count"});
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    if (std::isinf(given[i]))
+      Fail(LNX_E_ARGUMENT, {"an infinite value", "finite values, or NaN", std::string("options.") + name});
+    if (!std::isnan(given[i])) (*values)[i] = static_cast<double>(given[i]);
+  }
+}
+
 }  // namespace
 
 Parameters::Parameters(std::shared_ptr<const manifest::Manifest> manifest, const LnxInitOptions& options)
@@ -72,8 +86,11 @@ Parameters::Parameters(std::shared_ptr<const manifest::Manifest> manifest, const
     // A threshold given at Initialize is meant for every class.
     current_.class_threshold.push_back(std::isnan(options.threshold) ? label.threshold.value_or(current_.threshold)
                                                                      : options.threshold);
-    current_.class_min_area.push_back(label.min_area_px);
+    current_.class_min_area.push_back(std::isnan(options.min_area_px) ? label.min_area_px : options.min_area_px);
   }
+  if (!std::isnan(options.min_area_px)) current_.min_area_px = options.min_area_px;
+  TakePerClass(options.class_thresholds, options.class_threshold_count, "class_threshold", &current_.class_threshold);
+  TakePerClass(options.class_min_areas_px, options.class_min_area_count, "class_min_area", &current_.class_min_area);
 }
 
 void Parameters::Find(const std::string& key, size_t* definition, size_t* label) const {

@@ -95,9 +95,9 @@ void FillSummary(const Core& core, const LnxImage& image, LnxSummary* s) {
 }  // namespace
 
 result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
-                           int64_t queued_at) {
+                           int64_t queued_at, const Parameters* parameters) {
   const int64_t begin = NowMicros();
-  core.parameters->Resolve(options, &slot.params);
+  (parameters != nullptr ? *parameters : *core.parameters).Resolve(options, &slot.params);
   Filling filling(core.results->Take(n));
   const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : n);
   const size_t tensor_bytes = core.pipeline->TensorBytes();

@@ -196,26 +196,11 @@ bool RunSelfTest(Core& core, LnxSelfTestReport* report) {
 
     const json expected = json::parse(core.container->ReadText(golden.result), nullptr, false);
     if (!expected.is_object()) Fail(LNX_E_MANIFEST_JSON, {"a golden result that is not JSON", "a JSON object", golden.result});
-    // With the thresholds of the manifest, whatever the session uses now.
+    // With the parameters of the manifest, whatever the session uses now.
     LnxInitOptions defaults{};
-    defaults.threshold = defaults.guard_band = std::nan("");
+    defaults.threshold = defaults.guard_band = defaults.min_area_px = std::nan("");
     const Parameters packed(core.manifest, defaults);
-    result::Storage* storage = nullptr;
-    {
-      LnxRunOptions options{};
-      result::RunParams params;
-      packed.Resolve(nullptr, &params);
-      std::vector<float> thresholds(params.class_threshold.begin(), params.class_threshold.end());
-      options.struct_size = sizeof options;
-      options.threshold = std::nan("");
-      options.guard_band = params.guard_band;
-      options.min_area_px = std::nan("");
-      options.max_objects = params.max_objects;
-      options.top_k = params.top_k;
-      options.class_thresholds = thresholds.data();
-      options.class_threshold_count = static_cast<uint32_t>(thresholds.size());
-      storage = RunImages(core, slot, &image, 1, &options, NowMicros());
-    }
+    result::Storage* storage = RunImages(core, slot, &image, 1, nullptr, NowMicros(), &packed);
     report->post_max_error = std::max(report->post_max_error, CompareResult(expected, storage->images[0]));
     result::Pool::Give(storage);
     ++report->golden_count;

@@ -126,6 +126,52 @@ TEST_F(Model, AClosedHandleIsRecognised) {
   EXPECT_EQ(LnxUninitialize(&copy), LNX_E_HANDLE);
 }
 
+TEST_F(Model, EveryStructIsAskedForItsSize) {
+  lnx::Options options = Options();
+  LnxHandle handle = nullptr;
+  ASSERT_EQ(LnxInitialize(path_.c_str(), options.Get(), &handle), LNX_OK) << LastFound();
+  const LnxImage good = Image();
+  LnxResult result = nullptr;
+  LnxTicket ticket = 0;
+  for (const uint32_t wrong : {0u, 3u, static_cast<uint32_t>(sizeof(LnxImage)) - 1, 70000u, ~0u}) {
+    LnxImage image = good;
+    image.struct_size = wrong;
+    EXPECT_EQ(LnxRun(handle, &image, 1, nullptr, &result), LNX_E_STRUCT_SIZE) << wrong;
+    EXPECT_EQ(LnxSubmit(handle, &image, 1, nullptr, &ticket), LNX_E_STRUCT_SIZE) << wrong;
+  }
+  for (const uint32_t wrong : {0u, 7u, 70000u, ~0u}) {
+    LnxRunOptions run{};
+    run.struct_size = wrong;
+    EXPECT_EQ(LnxRun(handle, &good, 1, &run, &result), LNX_E_STRUCT_SIZE) << wrong;
+    LnxValue value{};
+    value.struct_size = wrong;
+    EXPECT_EQ(LnxSetParam(handle, "threshold", &value), LNX_E_STRUCT_SIZE) << wrong;
+    EXPECT_EQ(LnxGetParam(handle, "threshold", &value), LNX_E_STRUCT_SIZE) << wrong;
+    LnxLicenseInfo license{};
+    license.struct_size = wrong;
+    EXPECT_EQ(LnxLicenseState(handle, &license), LNX_E_STRUCT_SIZE) << wrong;
+    LnxSelfTestReport report{};
+    report.struct_size = wrong;
+    EXPECT_EQ(LnxSelfTest(handle, &report), LNX_E_STRUCT_SIZE) << wrong;
+  }
+  EXPECT_EQ(result, nullptr) << "untouched on error";
+  EXPECT_EQ(ticket, 0u);
+  ASSERT_EQ(LnxRun(handle, &good, 1, nullptr, &result), LNX_OK);
+  LnxSummary summary{};
+  EXPECT_EQ(LnxResultSummary(result, 0, &summary), LNX_E_STRUCT_SIZE);
+  summary.struct_size = sizeof summary;
+  EXPECT_EQ(LnxResultSummary(result, 1, &summary), LNX_E_INDEX);
+  LnxDrawStyle style{};
+  std::vector<uint8_t> pixels(256 * 256 * 3);
+  LnxImage canvas;
+  LnxImageInit(&canvas, pixels.data(), 256, 256, 0, LNX_PIXEL_BGR8);
+  EXPECT_EQ(LnxResultDraw(result, 0, nullptr, &style, &canvas), LNX_E_STRUCT_SIZE);
+  canvas.struct_size = 1;
+  EXPECT_EQ(LnxResultDraw(result, 0, nullptr, nullptr, &canvas), LNX_E_STRUCT_SIZE);
+  LnxResultRelease(result);
+  EXPECT_EQ(LnxUninitialize(&handle), LNX_OK);
+}
+
 TEST_F(Model, ResultsComeInTheOrderOfSubmission) {
   lnx::Session session(path_, Options().RunSlots(3).QueueDepth(8));
   for (int round = 0; round < 5; ++round) {

@@ -37,7 +37,7 @@ class Session : public ::testing::Test {
     options_.queue_depth = 4;
     options_.warm_up_runs = 1;
     options_.events = 1;  // none
-    options_.threshold = options_.guard_band = std::nan("");
+    options_.threshold = options_.guard_band = options_.min_area_px = std::nan("");
     pixels_.resize(256 * 256 * 3);
     for (size_t i = 0; i < pixels_.size(); ++i) pixels_[i] = static_cast<uint8_t>(i * 2654435761u >> 24);
   }
