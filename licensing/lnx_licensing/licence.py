@@ -153,9 +153,7 @@ def _terms(payload: bytes, where: str) -> Terms:
     try:
         return Terms.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the terms"
-        refuse(f"{first['msg']} (in {place})", "terms as docs/reference/licence.md describes them")
+        refuse(dsse.first_fault(error, "the terms"), "terms as docs/reference/licence.md describes them")
 
 
 def _check_days_of_key(trust: Trust, signer: str, terms: Terms, where: str) -> None:

@@ -116,7 +116,7 @@ def load(path: Path) -> Record:
     except OSError as error:
         raise LnxError(status.DESK_RECORD, found=error.strerror or str(error), expected=expected, where=str(path)) from None
     except (ValidationError, json.JSONDecodeError) as error:
-        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        first = dsse.first_fault(error, "the record") if isinstance(error, ValidationError) else str(error)
         raise LnxError(status.DESK_RECORD, found=first, expected=expected, where=str(path)) from None
     if path.name != f"{record.serial}{SUFFIX}":
         raise LnxError(status.DESK_RECORD, found=f"the record of dongle {record.serial}", expected=expected, where=str(path))

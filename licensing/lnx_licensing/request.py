@@ -117,9 +117,7 @@ def parse(data: bytes, where: str) -> Request:
     try:
         return Request.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the request"
-        refuse(f"{first['msg']} (in {place})", "a request of version 1")
+        refuse(dsse.first_fault(error, "the request"), "a request of version 1")
 
 
 def read(path: Path) -> Request:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -54,3 +55,14 @@ def load(path: Path) -> ec.EllipticCurvePrivateKey:
     if dsse.decode_base64(fields.get("pub"), 65) != point_of(key.public_key()):
         raise refuse("two halves that do not belong together")
     return key
+
+
+def beside(licence: Path, points: Collection[bytes]) -> Path | None:
+    """The key file in a licence's folder whose key is one of ``points`` (65 bytes each); damaged ones are passed over."""
+    for path in sorted(licence.parent.glob(f"*{SUFFIX}")):
+        try:
+            if point_of(load(path).public_key()) in points:
+                return path
+        except LnxError:
+            continue
+    return None

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from lnx_licensing import usb_windows
+from lnx import LnxError
+from lnx_licensing import diagnosis, pcsc, usb_windows
 from lnx_licensing.findings import WORDS, found
 
 YUBIKEY = r"USB\VID_1050&PID_0407\7&12AB34CD&0&2"
@@ -64,3 +65,14 @@ def test_every_finding_can_be_told_in_both_languages() -> None:
         finding = found(code, **everything)
         for korean in (False, True):
             assert "{" not in finding.text(korean) + finding.fix(korean)
+
+
+def test_without_the_extra_packages_each_look_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("smartcard", "usb", "usb.core"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(LnxError) as caught:
+        pcsc.readers()
+    assert caught.value.status == 320 and "lnx-edge[dongle]" in caught.value.fix
+    if sys.platform.startswith("linux"):
+        assert [finding.code for finding in diagnosis.usb_linux.examine()] == ["usb-no-backend"]
+    assert any(finding.kind == "problem" for finding in diagnosis.diagnose())

@@ -221,6 +221,10 @@ def test_an_evaluation_opens_with_its_key_file_and_the_desk_is_reminded_of_the_f
     key = software_key.load(shell.folder / "keys/trial.softkey.json")
     read = licence.read(shell.folder / "trial.lic", load_trust(folder=shell.trust))
     opened = read.family_keys(key.public_key(), hpke.software(key))
+    assert shell.refused("dongle", "apply", "trial.lic") == (3, 227)
+    installed = Path(shell.json("dongle", "apply", "trial.lic", "--evaluation", "keys/trial.softkey.json")["installed"])
+    copied = installed.with_name("trial.softkey.json")
+    assert copied.read_bytes() == (shell.folder / "keys/trial.softkey.json").read_bytes()
     assert opened == load_family_keys(shell.folder / "keys/fam-2026A.family.json")
 
 
@@ -347,6 +351,7 @@ def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left(shell: Shel
     shell.json("dongle", "request", "trial.lnxreq", "--evaluation", "keys/trial.softkey.json")
     assert shell.refused(*ISSUE, "file/x.lic", "--request", "trial.lnxreq", "--until", in_days(20)) == (5, 510)
     shell.json(*ISSUE, "trial.lic", "--request", "trial.lnxreq", "--until", in_days(20))
-    assert shell.refused("dongle", "apply", "trial.lic", "--licenses", "file/licences") == (5, 510)
+    apply = ("dongle", "apply", "trial.lic", "--evaluation", "keys/trial.softkey.json")
+    assert shell.refused(*apply, "--licenses", "file/licences") == (5, 510)
     assert shell.refused("license", "keygen", "root", "b", "--out", "file/keys") == (5, 510)
     assert (shell.folder / "file").read_text() == "in the way" and not list(shell.folder.rglob("*.tmp"))

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 from cryptography.hazmat.primitives.asymmetric import ec
 from lnx.cli.output import err, error_dict, out, print_json, reported
-from lnx.container.keys import key_id
+from lnx.container.keys import key_id, point_of
 from lnx.errors import LnxError
 from rich.table import Table
 
 from lnx_licensing import attestation, installed, licence, piv, record, request, software_key, status, token, validity
 from lnx_licensing.cli.messages import say
 from lnx_licensing.cli.options import DeskFolder, DryRun, Json, MakerRoots, Serial, TrustFiles, desk_folder, shown, trust_of
+from lnx_licensing.files import write_whole
 from lnx_licensing.licence import Licence
 from lnx_licensing.piv import Piv
 from lnx_licensing.provision import store_licence
@@ -159,6 +160,7 @@ def apply_command(
     path: Annotated[Path, typer.Argument(help=say("arg.lic"))],
     folder: LicenceFolder = None,
     trust: TrustFiles = None,
+    softkey: Annotated[Path | None, typer.Option("--evaluation", help=say("opt.softkey"))] = None,
     to_token: Annotated[bool, typer.Option("--to-token", help=say("opt.to-token"))] = False,
     desk: DeskFolder = None,
     serial: Serial = None,
@@ -179,7 +181,10 @@ def apply_command(
                 if not dry_run:
                     store_licence(card, own, licence.without_key_list(data))
                     stored = info.serial
+        key_file = _key_file(read, path, softkey) if read.terms.evaluation else None
         target = None if dry_run or to_token else installed.install(data, f"{read.terms.license_id}-{read.terms.issue}", folder)
+        if target is not None and key_file is not None:
+            write_whole(target.with_name(key_file.name), key_file.read_bytes())  # the inspection program's account must read it
         if as_json:
             told = {"license_id": read.terms.license_id, "issue": read.terms.issue, "installed": shown(target) if target else None}
             print_json({**told, "on_token": stored, "phase": standing.phase, "warnings": warnings})
@@ -188,6 +193,19 @@ def apply_command(
             err.print(f"{say('warning')}  {say(warning)}", style="yellow", markup=False)
         place = f"{say('installed')}  {shown(target)}" if target else say("stored") if stored else say("would-install")
         out.print(f"{place}  {read.terms.license_id}  ({say(standing.phase)})", style="green", markup=False)
+
+
+def _key_file(read: Licence, path: Path, given: Path | None) -> Path:
+    """The key file of an evaluation: the one given, or the one beside the licence. LNX-227 when there is none that fits."""
+    points = {point_of(entry.public_key) for entry in read.terms.dongles}
+    found = given or software_key.beside(path, points)
+    if found is None or point_of(software_key.load(found).public_key()) not in points:
+        expected = f"the *{software_key.SUFFIX} that came with this evaluation"
+        where = shown(given) if given else shown(path.parent)
+        raise LnxError(
+            status.KEY_FILE, found="no key file of this licence", expected=expected, where=where, fix="put it beside the licence"
+        )
+    return found
 
 
 def _warnings(read: Licence, others: list[Licence]) -> list[str]:

@@ -151,9 +151,7 @@ def _checked(fields: dict[str, Any]) -> Terms:
     try:
         return Terms.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the licence"
-        raise bad(f"{first['msg']}", "terms that can be signed", place) from None
+        raise bad(dsse.first_fault(error, "the licence"), "terms that can be signed", "lnx license issue") from None
 
 
 def _families(paths: Sequence[Path]) -> list[FamilyKey]:

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from pydantic import ValidationError
 
 from lnx.container.keys import key_id
 from lnx.errors import LnxError
@@ -51,6 +52,13 @@ def refuser(number: int, where: str) -> Refuse:
         raise LnxError(number, found=found, expected=expected, where=where)
 
     return refuse
+
+
+def first_fault(error: ValidationError, whole: str) -> str:
+    """The first thing that is wrong with a document, and in which field. ``whole`` names the document."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or whole
+    return f"{first['msg'].removeprefix('Value error, ')} (in {place})"
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:

@@ -108,8 +108,7 @@ def open_key_list(document: object, roots: Mapping[str, ec.EllipticCurvePublicKe
         for key in listed.keys:
             key.public_key()
     except ValidationError as error:
-        first = error.errors()[0]
-        refuse(f"{first['msg']} at {'.'.join(str(part) for part in first['loc']) or 'the top'}", "a key list of version 1")
+        refuse(dsse.first_fault(error, "the list"), "a key list of version 1")
     except ValueError as error:
         refuse(str(error), "a P-256 point with its id")
     return root, listed
