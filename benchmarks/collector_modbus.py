@@ -95,7 +95,7 @@ def ours(folder: Path, tags: int, port: int) -> list[str]:
     text = f'[collector]\ndata = "{folder / "data"}"\nhttp = ""\n[[source]]\nname = "plc"\ntype = "modbus-tcp"\n'
     text += f'host = "127.0.0.1"\nport = {port}\n'
     (folder / "collect.toml").write_text(text + "backoff_max = 1\n" + listed, encoding="utf-8")
-    return [sys.executable, "-c", "from lnx.cli import main; main()", "collect", "run", str(folder / "collect.toml")]
+    return [sys.executable, "-m", "lnx_collector", "run", str(folder / "collect.toml")]
 
 
 def collectd(folder: Path, tags: int, port: int) -> list[str]:

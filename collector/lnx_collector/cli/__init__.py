@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lnx_collector.cli import configure, dataset, modbus, observe, opcua, running, serial
+from lnx_collector.cli import configure, dataset, modbus, observe, opcua, pairing, running, serial
 from lnx_collector.cli.messages import say
 
 app = typer.Typer(help=say("app"), no_args_is_help=True, pretty_exceptions_enable=False)
@@ -21,3 +21,4 @@ app.command("orders", help=say("orders"))(modbus.orders_command)
 app.command("export", help=say("export"))(dataset.export_command)
 app.command("browse", help=say("browse"))(opcua.browse_command)
 app.command("sniff", help=say("sniff"))(serial.sniff_command)
+app.command("pairs", help=say("pairs"))(pairing.pairs_command)

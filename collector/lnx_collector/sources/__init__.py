@@ -11,6 +11,8 @@ SOURCES: dict[str, str] = {
     "csv-folder": "lnx_collector.sources.csv_folder",
     "serial": "lnx_collector.sources.serial_line",
     "nmea": "lnx_collector.sources.nmea",
+    "image-folder": "lnx_collector.sources.image_folder",
+    "video-folder": "lnx_collector.sources.video_folder",
 }
 
 
