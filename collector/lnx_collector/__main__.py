@@ -1,4 +1,4 @@
-"""`python -m lnx_collector run plant.toml`: the commands of `lnx collect` without the rest of `lnx`, which a service does not need.
+"""`python -m lnx_collector run plant.toml`: the commands of `lnx collect` without the rest of `lnx`, which a service does not need."""
 
 from __future__ import annotations
 
