@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-TYPES = ("text", "integer", "number", "boolean", "integers", "json")
+TYPES = ("text", "integer", "number", "boolean", "integers", "texts", "json")
 PRIVACY = ("public", "equipment")
 SEVERITIES = {"info": 9, "warn": 13, "error": 17}  # numbers of OpenTelemetry
 DO_NOT_EDIT = "Generated from common/events.toml by `python3 dev.py docs`. Do not edit."

@@ -33,7 +33,7 @@ from lnx_agent.ledger import DAMAGE, Ledger
 from lnx_agent.record import draft
 from lnx_agent.reserve import Reserve
 from lnx_agent.uplinks.base import Lent, Uplink
-from lnx_agent.uplinks.factory import make_uplink
+from lnx_agent.uplinks.factory import Plant, make_uplink
 
 POLL_S = 0.1
 REFUSED_WAIT_S = 1.0
@@ -69,7 +69,8 @@ class Agent:
         self.ledger: Ledger = ledger
         self._open_intake()
         self._greet()
-        uplinks = [make_uplink(one, self._lent(one.name)) for one in self.settings.uplink]
+        plant = Plant(self.settings.usage.timezone, self.keys.signer)
+        uplinks = [make_uplink(one, self._lent(one.name), plant) for one in self.settings.uplink]
         threads = [threading.Thread(target=self._guard, args=(one, stop), name=one.status.name, daemon=True) for one in uplinks]
         for thread in threads:
             thread.start()

@@ -39,6 +39,8 @@ def fits(kind: str, value: object) -> bool:
         return True
     if kind == "integers":
         return isinstance(value, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
+    if kind == "texts":
+        return isinstance(value, list) and all(isinstance(text, str) for text in value)
     return isinstance(value, _KINDS[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 

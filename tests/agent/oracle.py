@@ -30,6 +30,7 @@ from lnx_common.events import EventFile
 from plant import RunningReceiver, agent_toml, receiver_settings, wait_for
 
 FAULTS = ("kill", "operation", "upstream", "damage")
+KILLS_OF_A_RUN = 25
 DOOMED = Path(__file__).with_name("doomed.py")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -246,21 +247,23 @@ def main() -> int:
     whole = Outcome()
     failed = False
     faults = options.fault or list(FAULTS)
+    share = max(1, options.kills // len(faults))
     for fault in faults:
-        folder = Path(tempfile.mkdtemp(prefix="oracle-"))
-        share = max(1, options.kills // len(faults))
-        outcome = run(seed, share, fault, folder)
-        print(f"{fault}, seed {seed}: {outcome.line()}", flush=True)
-        whole.kills += outcome.kills
-        whole.obligations += outcome.obligations
-        whole.lost += outcome.lost
-        if not outcome.faultless():
+        for n, first in enumerate(range(0, share, KILLS_OF_A_RUN)):
+            kills = min(KILLS_OF_A_RUN, share - first)
+            folder = Path(tempfile.mkdtemp(prefix="oracle-"))
+            outcome = run(seed + n, kills, fault, folder)
+            print(f"{fault}, seed {seed + n}: {outcome.line()}", flush=True)
+            whole.kills += outcome.kills
+            whole.obligations += outcome.obligations
+            whole.lost += outcome.lost
+            if outcome.faultless():
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
             failed = True
             with options.seeds_file.open("a", encoding="utf-8") as file:
-                file.write(f"{fault} {seed} {share}\n")
+                file.write(f"{fault} {seed + n} {kills}\n")
             print(f"  kept in {folder}; seed added to {options.seeds_file.name}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
     print(f"agent: {whole.kills} kills, {whole.obligations} events accepted, {len(whole.lost)} lost")
     return 1 if failed else 0
 

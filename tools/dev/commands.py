@@ -53,11 +53,12 @@ def fuzz(options: argparse.Namespace) -> None:
 
 
 def kill_loop(options: argparse.Namespace) -> None:
-    """Kill the collector at random moments and count what was accepted and is gone."""
+    """Kill collector and agent at random moments and count what was accepted and is gone."""
     machine.system_packages(machine.BUILD_PACKAGES)
-    machine.environment("cpu,dev,collector")
+    machine.environment("cpu,dev,collector,agent")
     env = {"LNX_KILLS": str(options.kills)}
     run([PYTHON, "-m", "pytest", "-q", "-s", "tests/collector/runtime/test_kill.py"], env=env)
+    run([PYTHON, "tests/agent/oracle.py", "--kills", str(options.kills)])
 
 
 def gpu(_: argparse.Namespace) -> None:

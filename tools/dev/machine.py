@@ -36,7 +36,7 @@ TEST_PACKAGES = (
 # Programs that we did not write, which the tests start and talk to. One line per area of tests/.
 PEER_PACKAGES: dict[str, tuple[str, ...]] = {
     "collector": ("libmodbus-dev", "mbpoll", "mosquitto", "postgresql", "socat"),
-    "agent": ("faketime",),
+    "agent": ("faketime", "mosquitto", "openssl"),
     "licensing": (
         "pcscd",
         "vsmartcard-vpcd",

@@ -1,0 +1,238 @@
+"""Events come in once, in order, whatever happens to their files; and the registry tells the truth about those who write."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lnx_agent import agent as module
+from lnx_agent.agent import Agent
+from lnx_agent.config import load_agent
+from lnx_agent.evidence.notes import Signer
+from lnx_agent.intake import Intake
+from lnx_agent.ledger import Ledger
+from lnx_agent.record import Parsed, draft, parsed
+from lnx_common.clocks import SystemClock
+from lnx_common.events import EVENTS, EventFile, fits
+from plant import agent_toml, running_agent, wait_for
+
+SIGNER = Signer("agent", Ed25519PrivateKey.generate())
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Reader:
+    """An intake on a folder, restarted at will."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.events = folder / "events"
+        self.events.mkdir(exist_ok=True)
+        self.ledger = Ledger(folder / "data", SIGNER)
+        self.intake = Intake([self.events], self.ledger, folder / "quarantine", SystemClock())
+
+    def restart(self) -> Reader:
+        self.ledger.live.close()
+        return Reader(self.folder)
+
+    def records(self) -> list[Parsed]:
+        return [parsed(entry.body) for entry in self.ledger.live.read(0, 10**6)]
+
+
+def line(seq: int, status: int = 0, event: str = "lnx.error") -> bytes:
+    return (
+        json.dumps({"seq": seq, "time_unix_nano": 10**18, "event": event, "attributes": {"status": status, "model": "m"}}).encode() + b"\n"
+    )
+
+
+def test_a_torn_line_waits_for_its_end_over_restarts(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    path = reader.events / "press-20261121T000000Z-1.jsonl"
+    text = line(1) + line(2)
+    for cut in range(len(line(1)) + 1, len(text)):
+        path.write_bytes(text[:cut])
+        reader.intake.poll()
+        assert len(reader.records()) == 1
+        if cut % 20 == 0:
+            reader = reader.restart()
+    path.write_bytes(text)
+    reader.intake.poll()
+    assert [record.source for record in reader.records()] == ["press-20261121T000000Z-1:1", "press-20261121T000000Z-1:2"]
+
+
+def test_a_line_that_will_never_end_is_kept_and_declared(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    (reader.events / "press-20261121T000000Z-1.jsonl").write_bytes(line(1) + b'{"seq":2,"time')
+    (reader.events / "press-20261121T000000Z-1.1.jsonl").write_bytes(line(3))
+    reader.intake.poll()
+    gaps = [record.attributes for record in reader.records() if record.event == "agent.gap"]
+    assert [gap["reason"] for gap in gaps] == ["unreadable", "sequence"]
+    assert (gaps[1]["from_seq"], gaps[1]["to_seq"]) == (2, 2)
+    assert next((tmp_path / "quarantine/lines").iterdir()).read_bytes() == b'{"seq":2,"time'
+
+
+def test_several_programs_and_parts_are_read_in_order(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    for program in ("a", "b"):
+        for part, first in (("", 1), (".1", 3), (".2", 5), (".10", 7)):
+            path = reader.events / f"{program}-20261121T000000Z-1{part}.jsonl"
+            path.write_bytes(line(first) + line(first + 1))
+    reader.intake.poll()
+    reader = reader.restart()
+    reader.intake.poll()
+    for program in ("a", "b"):
+        seen = [int(r.source.split(":")[1]) for r in reader.records() if r.source.startswith(program)]
+        assert seen == list(range(1, 9))
+    assert not [r for r in reader.records() if r.event == "agent.gap"]
+
+
+def test_a_hole_in_the_numbers_and_a_shortened_file_are_declared(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    path = reader.events / "press-20261121T000000Z-1.jsonl"
+    path.write_bytes(line(1) + line(5))
+    reader.intake.poll()
+    path.write_bytes(line(1))
+    reader.intake.poll()
+    gaps = [r.attributes for r in reader.records() if r.event == "agent.gap"]
+    assert [gap["reason"] for gap in gaps] == ["sequence", "shrunk"]
+    assert (gaps[0]["from_seq"], gaps[0]["to_seq"]) == (2, 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(st.binary(max_size=60), st.just(line(1)), st.text(max_size=30).map(lambda t: json.dumps(t).encode())), max_size=8)
+)
+def test_no_bytes_stop_the_intake_and_none_vanish(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
+    reader = Reader(tmp_path_factory.mktemp("noise"))
+    text = b"\n".join(pieces) + b"\n" + line(999)
+    (reader.events / "noise-20261121T000000Z-1.jsonl").write_bytes(text)
+    reader.intake.poll()
+    records = reader.records()
+    assert any(r.source.endswith(":999") for r in records)
+    unreadable = sum(int(r.attributes["bytes"]) for r in records if r.event == "agent.gap" and r.attributes["reason"] == "unreadable")
+    readable = [p for p in text.split(b"\n") if p.strip() and (p + b"\n") in (line(1), line(999))]
+    assert unreadable == sum(len(p) for p in text.split(b"\n") if p.strip()) - sum(len(p) for p in readable)
+    reader.ledger.live.close()
+
+
+def test_what_the_registry_does_not_list_stays_on_the_machine(tmp_path: Path) -> None:
+    body = draft("lnx.error", {"status": 4, "model": "m", "operator": "홍길동", "path": r"C:\Users\hong"}, 1, 1).numbered("s", 0)
+    assert parsed(body).attributes == {"status": 4, "model": "m"}
+    assert b"hong" not in body
+    unknown = draft("lnx.secret", {"name": "홍길동"}, 1, 1).numbered("s", 0)
+    assert parsed(unknown).attributes == {}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["status", "model", "x"]),
+        st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists),
+        max_size=3,
+    )
+)
+def test_any_attributes_make_a_record(attributes: dict[str, object]) -> None:
+    assert parsed(draft("lnx.error", attributes, 1, 1).numbered("s", 0)).event == "lnx.error"
+
+
+def test_every_event_that_the_core_can_write_is_registered() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "native/src").rglob("*.cpp")]
+    written = {
+        name
+        for text in sources
+        for name in re.findall(r'"(lnx\.[a-z]+(?:\.[a-z]+)*)"', text)
+        if "." in name[4:] or name in ("lnx.error", "lnx.loss")
+    }
+    assert {"lnx.session.start", "lnx.run.summary", "lnx.loss"} <= written
+    assert written <= set(EVENTS)
+
+
+def test_every_event_that_our_programs_write_is_registered() -> None:
+    sources = [
+        path.read_text(encoding="utf-8") for folder in ("agent", "collector", "common", "sdk") for path in (ROOT / folder).rglob("*.py")
+    ]
+    written = {name for text in sources for name in re.findall(r'(?:_append|tell|_tell|draft|write)\(\s*"([a-z]+\.[a-z_.]+)"', text)}
+    assert {"agent.start", "agent.gap", "audit.checkpoint"} <= written
+    assert written <= set(EVENTS)
+
+
+def test_a_real_session_of_the_core_writes_what_the_registry_says(tmp_path: Path, tiny_model: tuple[Path, Path]) -> None:
+    model, key = tiny_model
+    script = (
+        "import sys, numpy as np, lnx\n"
+        "with lnx.Session(sys.argv[1], device='cpu', trusted_keys=[sys.argv[2]]) as session:\n"
+        "    session.run(np.full((32, 32, 3), 200, np.uint8))\n"
+    )
+    env = {**os.environ, "LNX_EVENT_DIR": str(tmp_path / "events")}
+    done = subprocess.run([sys.executable, "-c", script, str(model), str(key)], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(text) for path in (tmp_path / "events").iterdir() for text in path.read_text(encoding="utf-8").splitlines()]
+    assert {"lnx.session.start", "lnx.run.summary", "lnx.session.stop"} <= {one["event"] for one in lines}
+    for one in lines:
+        types = EVENTS[one["event"]].attributes
+        for name, value in one["attributes"].items():
+            assert name in types, (one["event"], name)
+            assert fits(types[name], value), (one["event"], name, value)
+
+
+@pytest.fixture
+def tiny_model(classifier: Path, keys: tuple[Path, Path]) -> tuple[Path, Path]:
+    """A packed model and the key to trust."""
+    return classifier, keys[1]
+
+
+class TurnedClock(SystemClock):
+    """The machine's clocks, with a wall clock that the test sets."""
+
+    offset = 0
+
+    def wall_ns(self) -> int:
+        return time.time_ns() + self.offset
+
+
+@pytest.mark.parametrize("hours", [1, -1, 24 * 365 * 12, -24 * 365 * 56])
+def test_a_jump_of_the_clock_is_declared_and_numbers_go_on(tmp_path: Path, hours: int) -> None:
+    clock = TurnedClock()
+    events = EventFile("press", tmp_path / "events")
+    with running_agent(load_agent(agent_toml(tmp_path, "http://127.0.0.1:1")), clock=clock) as agent:
+        events.write("lnx.error", {"status": 1, "model": "m"})
+        wait_for(lambda: any(r.event == "lnx.error" for r in _all(agent)))
+        clock.offset = hours * 3600 * 10**9
+        wait_for(lambda: any(r.event == "agent.clock" for r in _all(agent)))
+        events.write("lnx.error", {"status": 2, "model": "m"})
+        wait_for(lambda: sum(1 for r in _all(agent) if r.event == "lnx.error") == 2)
+        jump = next(r for r in _all(agent) if r.event == "agent.clock")
+        assert round(float(jump.attributes["seconds"])) == hours * 3600
+        sealed = agent.ledger.live.sealed
+        wait_for(lambda: agent.ledger.live.sealed > sealed)  # timers do not wait for the wall clock
+
+
+def _all(agent: Agent) -> list[Parsed]:
+    found: list[Parsed] = []
+    while entries := agent.ledger.read(agent.ledger.live.id, len(found), 10**6):
+        found += [parsed(entry.body) for entry in entries]
+    return found
+
+
+def test_event_files_that_are_old_read_and_sealed_are_deleted_and_others_stay(tmp_path: Path) -> None:
+    reader = tmp_path / "events"
+    reader.mkdir()
+    dead = reader / "press-20261101T000000Z-999999999.jsonl"
+    alive = reader / f"press-20261101T000000Z-{os.getpid()}.jsonl"
+    for path in (dead, alive):
+        path.write_bytes(line(1))
+        os.utime(path, (time.time() - 10**6,) * 2)
+    module_period, module.PRUNE_S = module.PRUNE_S, 0.5
+    try:
+        with running_agent(agent_toml(tmp_path, "http://127.0.0.1:1")):
+            wait_for(lambda: not dead.exists())
+            assert alive.exists()
+    finally:
+        module.PRUNE_S = module_period
