@@ -142,7 +142,8 @@ class Agent:
             if status.due():
                 notifier.send("WATCHDOG=1")
                 self._write_status(running=True)
-            stop.wait(POLL_S)
+            if not self.intake.more:
+                stop.wait(POLL_S)
 
     # ── when storage fails ───────────────────────────────────────────────────────────────────────────────────────────────────
 

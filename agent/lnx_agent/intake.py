@@ -29,7 +29,8 @@ from lnx_agent.record import Draft, draft
 from lnx_agent.sources import Sources
 
 CURSOR = "file."
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
+BUDGET_S = 0.5  # the loop has heartbeats and a stop signal to look after too
 MAX_LINE = 1 << 20
 TORN_AFTER_S = 3600.0
 QUIET_AFTER_S = 600.0
@@ -59,21 +60,27 @@ class Intake:
         }
         self._known: Sources | None = None
         self.unknown_events = 0
+        self.more = False
 
     def programs(self) -> int:
         """Programs whose files grew during the last ten minutes."""
         now = time.monotonic()
         return sum(1 for position in self._positions.values() if position.grew and now - position.grew < QUIET_AFTER_S)
 
-    def poll(self) -> int:
-        """Reads every file as far as it goes; returns the number of records accepted. PlantError 621 when the disk refuses."""
+    def poll(self, budget_s: float = BUDGET_S) -> int:
+        """Reads what is new, for about ``budget_s``; returns the number of records accepted. `more` tells whether something is left.
+
+        Raises PlantError 621 when the disk refuses.
+        """
         if self._known is None and self._stream.journal.cursor(RECOVER) == "1":
             self._begin_recovery()
-        accepted = 0
+        accepted, deadline = 0, time.monotonic() + budget_s
+        self.more = False
         for path in self.files():
-            while taken := self._read(path):
+            while not self.more and (taken := self._read(path)):
                 accepted += taken
-        if self._known is not None:
+                self.more = time.monotonic() > deadline
+        if self._known is not None and not self.more:
             self._known = None
             self._stream.journal.set_cursors({RECOVER: ""})
         return accepted

@@ -2,7 +2,8 @@
 
 The bytes are canonical: fields in ascending order, attributes in the order of the registry's event, `log.record.uid` last. They are
 made once, when a record gets its number, and never again: the journal, the segments and the wire carry the same bytes, so what the
-receiver has can be compared with what was kept.
+receiver has can be compared with what was kept. The body is there and empty, as the OpenTelemetry Collector writes it, so that its
+relays pass on the same bytes.
 
     uid     log.record.uid = <stream>:<number, 12 digits>
     source  lnx.source     = <event file without suffix>:<number in that file>; absent for the agent's own events
@@ -48,6 +49,7 @@ def draft(event: str, attributes: Mapping[str, Any], time_ns: int, observed_ns: 
     """
     known = EVENTS.get(event)
     head = LogRecord(time_unix_nano=min(max(time_ns, 0), MAX_TIME), severity_number=known.severity if known else 9)  # type: ignore[arg-type]
+    head.body.SetInParent()
     types = known.attributes if known else {}
     kept = 0
     for name, kind in types.items():
@@ -64,6 +66,7 @@ def redraft(body: bytes) -> Draft:
     """The record without its number, to be given another."""
     record = LogRecord.FromString(body)
     head = LogRecord(time_unix_nano=record.time_unix_nano, severity_number=record.severity_number)
+    head.body.SetInParent()
     head.attributes.extend(pair for pair in record.attributes if pair.key != UID)
     tail = LogRecord(observed_time_unix_nano=record.observed_time_unix_nano, event_name=record.event_name)
     tail.dropped_attributes_count = record.dropped_attributes_count

@@ -236,3 +236,16 @@ def test_event_files_that_are_old_read_and_sealed_are_deleted_and_others_stay(tm
             assert alive.exists()
     finally:
         module.PRUNE_S = module_period
+
+
+def test_a_flood_of_events_leaves_time_for_everything_else(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    (reader.events / "press-20261121T000000Z-1.jsonl").write_bytes(b"".join(line(n) for n in range(1, 20_001)))
+    polls = 1
+    reader.intake.poll(budget_s=0.0)
+    assert 0 < len(reader.records()) < 20_000
+    while reader.intake.more:
+        reader.intake.poll(budget_s=0.0)
+        polls += 1
+    assert polls > 5
+    assert [r.source.split(":")[1] for r in reader.records()] == [str(n) for n in range(1, 20_001)]
