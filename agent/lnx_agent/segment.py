@@ -122,6 +122,8 @@ class SegmentReader:
             stored, raw, crc = _BLOCK.unpack_from(data, at)
             at += _BLOCK.size
             if stored == 0:
+                if raw or crc:
+                    raise self._damaged("the last block is not empty")
                 break
             if raw > MAX_BLOCK or at + stored > len(data):
                 raise self._damaged("the chain of blocks leads out of the file")
@@ -175,6 +177,8 @@ class SegmentReader:
             raw = decompressor.decompress(data, max_output_size=raw_length)
         except zstandard.ZstdError as error:
             raise self._damaged(f"the block at byte {at}: {error}") from error
+        if len(raw) != raw_length:
+            raise self._damaged(f"the block at byte {at} has another length")
         view, position = memoryview(raw), 0
         while position < len(raw):
             if position + _FRAME.size > len(raw):

@@ -69,7 +69,7 @@ def test_a_segments_note_signs_the_tree_and_names_the_file(tmp_path: Path) -> No
         assert checkpoint.extensions == (f"segment {segment.first} {segment.end} {digest}",)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(at=st.integers(0, 10**9), bit=st.integers(0, 7))
 def test_a_flipped_bit_in_a_segment_is_found_and_costs_its_own_block_alone(
     tmp_path_factory: pytest.TempPathFactory, at: int, bit: int
