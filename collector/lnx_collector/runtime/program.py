@@ -12,7 +12,6 @@ from lnx_common.service import Notifier
 from lnx_collector.config import Config
 from lnx_collector.runtime.collector import Collector
 from lnx_collector.runtime.events import EventLog, default_folder
-from lnx_collector.runtime.http import StatusServer
 
 log = logging.getLogger("lnx.collector")
 
@@ -22,7 +21,11 @@ async def collect(config: Config, ready: Callable[[int], None] = lambda port: No
     stop = stop or asyncio.Event()
     _stop_on_signals(stop)
     collector = Collector(config, EventLog(default_folder()))
-    server = StatusServer(collector, config.collector.http) if config.collector.http else None
+    server = None
+    if config.collector.http:
+        from lnx_collector.runtime.http import StatusServer  # aiohttp: only where it is used
+
+        server = StatusServer(collector, config.collector.http)
     try:
         port = await server.start() if server else 0
         await collector.start()
