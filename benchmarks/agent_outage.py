@@ -99,9 +99,9 @@ def peer(folder: Path) -> dict[str, Any]:
     for process in (sender, target):
         process.terminate()
         process.wait()
-    version = subprocess.run(["rsyslogd", "-v"], capture_output=True, text=True, check=False).stdout.split(",")[0].strip()
+    version = subprocess.run(["rsyslogd", "-v"], capture_output=True, text=True, check=False).stdout
     repeated = sum(count - 1 for count in seen.values())
-    return {"who": version, "kills": KILLS, "events": written, "lost": written - len(seen), "repeated": repeated}
+    return {"who": " ".join(version.split()[:2]), "kills": KILLS, "events": written, "lost": written - len(seen), "repeated": repeated}
 
 
 def ours(folder: Path) -> dict[str, Any]:

@@ -11,20 +11,20 @@ relays pass on the same bytes.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lnx_common.events import EVENTS, fits
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+from lnx_agent.wire import record_parts, varint
+
 UID, SOURCE = "log.record.uid", "lnx.source"
-INT64 = range(-(2**63), 2**63)
 _UID_HEAD = b"\x0a\x0e" + UID.encode() + b"\x12"  # KeyValue.key, then the tag of KeyValue.value
 MAX_TIME = 2**63 - 1
+UNKNOWN_SEVERITY = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Draft:
     def numbered(self, stream: str, seq: int) -> bytes:
         """The final bytes."""
         uid = f"{stream}:{seq:012d}".encode()
-        value = b"\x0a" + _varint(len(uid)) + uid
-        pair = _UID_HEAD + _varint(len(value)) + value
-        return self.head + b"\x32" + _varint(len(pair)) + pair + self.tail
+        value = b"\x0a" + varint(len(uid)) + uid
+        pair = _UID_HEAD + varint(len(value)) + value
+        return self.head + b"\x32" + varint(len(pair)) + pair + self.tail
 
 
 def draft(event: str, attributes: Mapping[str, Any], time_ns: int, observed_ns: int, source: str = "") -> Draft:
@@ -48,18 +48,13 @@ def draft(event: str, attributes: Mapping[str, Any], time_ns: int, observed_ns: 
     time_ns: when it happened; observed_ns: when the agent took it over; both ns since 1970.
     """
     known = EVENTS.get(event)
-    head = LogRecord(time_unix_nano=min(max(time_ns, 0), MAX_TIME), severity_number=known.severity if known else 9)  # type: ignore[arg-type]
-    head.body.SetInParent()
     types = known.attributes if known else {}
-    kept = 0
-    for name, kind in types.items():
-        if name in attributes and fits(kind, attributes[name]):
-            head.attributes.append(KeyValue(key=name, value=_value(attributes[name])))
-            kept += 1
+    pairs = [(name, attributes[name]) for name, kind in types.items() if name in attributes and fits(kind, attributes[name])]
+    dropped = len(attributes) - len(pairs)
     if source:
-        head.attributes.append(KeyValue(key=SOURCE, value=AnyValue(string_value=_clean(source))))
-    tail = LogRecord(observed_time_unix_nano=observed_ns, event_name=_clean(event), dropped_attributes_count=len(attributes) - kept)
-    return Draft(head.SerializeToString(), tail.SerializeToString())
+        pairs.append((SOURCE, source))
+    severity = known.severity if known else UNKNOWN_SEVERITY
+    return Draft(*record_parts(min(max(time_ns, 0), MAX_TIME), severity, pairs, observed_ns, event, dropped))
 
 
 def redraft(body: bytes) -> Draft:
@@ -73,46 +68,9 @@ def redraft(body: bytes) -> Draft:
     return Draft(head.SerializeToString(), tail.SerializeToString())
 
 
-def _value(value: Any) -> AnyValue:
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value) if value in INT64 else AnyValue(string_value=str(value))
-    if isinstance(value, float):
-        return AnyValue(double_value=value) if math.isfinite(value) else AnyValue(string_value=str(value))
-    if isinstance(value, str):
-        return AnyValue(string_value=_clean(value))
-    if isinstance(value, list):
-        return AnyValue(array_value=ArrayValue(values=[_value(item) for item in value]))
-    if value is None:
-        return AnyValue()
-    return AnyValue(string_value=_clean(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))))
-
-
-def _clean(text: str) -> str:
-    """Half a surrogate pair is not text; JSON can carry one all the same."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _varint(number: int) -> bytes:
-    if number < 128:
-        return bytes((number,))
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def framed(records: list[bytes]) -> bytes:
     """Records as repeated field 2 of ScopeLogs."""
-    return b"".join([b"\x12" + _varint(len(record)) + record for record in records])
-
-
-def delimited(field: int, data: bytes) -> bytes:
-    """One length-delimited protobuf field."""
-    return bytes((field << 3 | 2,)) + _varint(len(data)) + data
+    return b"".join([b"\x12" + varint(len(record)) + record for record in records])
 
 
 def plain(value: AnyValue) -> Any:

@@ -21,6 +21,7 @@ from lnx_agent.evidence.notes import Signer
 from lnx_agent.intake import Intake
 from lnx_agent.ledger import Ledger
 from lnx_agent.record import Parsed, draft, parsed
+from lnx_agent.wire import plain_record, record_parts
 from lnx_common.clocks import SystemClock
 from lnx_common.events import EVENTS, EventFile, fits
 from plant import agent_toml, running_agent, wait_for
@@ -51,6 +52,11 @@ def line(seq: int, status: int = 0, event: str = "lnx.error") -> bytes:
     return (
         json.dumps({"seq": seq, "time_unix_nano": 10**18, "event": event, "attributes": {"status": status, "model": "m"}}).encode() + b"\n"
     )
+
+
+VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists)
+TIMES = st.integers(0, 2**63 - 1)
+PAIRS = st.lists(st.tuples(st.sampled_from(["a", "model", "x" * 200]), VALUES))
 
 
 def test_a_torn_line_waits_for_its_end_over_restarts(tmp_path: Path) -> None:
@@ -140,6 +146,15 @@ def test_what_the_registry_does_not_list_stays_on_the_machine(tmp_path: Path) ->
 )
 def test_any_attributes_make_a_record(attributes: dict[str, object]) -> None:
     assert parsed(draft("lnx.error", attributes, 1, 1).numbered("s", 0)).event == "lnx.error"
+
+
+@settings(max_examples=300)
+@given(TIMES, st.integers(1, 24), PAIRS, TIMES, st.text(), st.integers(0, 300))
+def test_the_fast_encoder_writes_the_bytes_of_the_library(
+    time_ns: int, severity: int, pairs: list[tuple[str, object]], observed: int, event: str, dropped: int
+) -> None:
+    values = (time_ns, severity, pairs, observed, event, dropped)
+    assert record_parts(*values) == plain_record(*values)
 
 
 def test_every_event_that_the_core_can_write_is_registered() -> None:

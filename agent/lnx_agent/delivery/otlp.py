@@ -18,7 +18,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from lnx_agent.record import delimited, framed
+from lnx_agent.record import framed
+from lnx_agent.wire import delimited
 
 CONTENT_TYPE = "application/x-protobuf"
 SCHEMA_URL = "https://lnx-edge.example/schemas/events/1"
@@ -65,9 +66,9 @@ def resource_bytes(attributes: Mapping[str, str]) -> bytes:
 def request_body(resource: bytes, records: list[bytes], version: str) -> bytes:
     """The gzipped request; the records' bytes go in as they are."""
     scope = InstrumentationScope(name="lnx-agent", version=version).SerializeToString()
-    logs = delimited(1, scope) + framed(records) + delimited(3, SCHEMA_URL.encode())
-    resource_logs = delimited(1, resource) + delimited(2, logs)
-    return gzip.compress(delimited(1, resource_logs), GZIP_LEVEL, mtime=0)
+    logs = delimited(0x0A, scope) + framed(records) + delimited(0x1A, SCHEMA_URL.encode())
+    resource_logs = delimited(0x0A, resource) + delimited(0x12, logs)
+    return gzip.compress(delimited(0x0A, resource_logs), GZIP_LEVEL, mtime=0)
 
 
 def judge(response: Response) -> Answer:
