@@ -15,8 +15,11 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psutil
 from lnx_common.clocks import Clock, ClockWatch, Every, SystemClock, boot_id, plausible
@@ -34,11 +37,14 @@ from lnx_agent.record import draft
 from lnx_agent.reserve import Reserve
 from lnx_agent.uplinks.base import Lent, Uplink
 from lnx_agent.uplinks.factory import Plant, make_uplink
+from lnx_agent.usage import day_usage
 
 POLL_S = 0.1
 REFUSED_WAIT_S = 1.0
 LONGEST_SILENCE_NS = 600 * 10**9
 PRUNE_S = 60.0
+USAGE_S = 600.0
+USAGE = "usage"  # cursor: the last day that was summed up
 LAST = "last"  # cursor: {"time", "boot", "clean"}
 
 
@@ -112,6 +118,7 @@ class Agent:
         watch = ClockWatch(clock)
         heartbeat, checkpoint, sealing = Every(seal.heartbeat, clock, at_once=True), Every(seal.checkpoint, clock), Every(seal.after, clock)
         status, prune, refill = Every(1.0, clock, at_once=True), Every(PRUNE_S, clock), Every(30.0, clock)
+        usage = Every(USAGE_S, clock)
         while not stop.is_set():
             try:
                 change = watch.look()
@@ -128,6 +135,8 @@ class Agent:
                     self._seal_all()
                 if checkpoint.due():
                     self._checkpoint()
+                if usage.due():
+                    self._tell_usage()
                 if prune.due():
                     self._prune()
                 self.alarms.pop("storage", None)
@@ -248,6 +257,16 @@ class Agent:
         target = self.ledger.live.next_seq
         while self.ledger.live.sealed < target and self.ledger.live.seal(self.settings.seal.size) is not None:
             pass
+
+    def _tell_usage(self) -> None:
+        """Once a day, for the day before: the numbers of the utilisation summary as one record."""
+        live = self.ledger.live
+        day = datetime.fromtimestamp(self.clock.wall_ns() / 1e9, ZoneInfo(self.settings.usage.timezone)).date() - timedelta(days=1)
+        if live.journal.cursor(USAGE) == day.isoformat() or live.next_seq == 0:
+            return
+        now = self.clock.wall_ns()
+        told = {"day": day.isoformat(), "summary": asdict(day_usage(self.settings, day))}
+        live.append([draft("usage.day", told, now, now)], {USAGE: day.isoformat()})
 
     def _say_goodbye(self) -> None:
         self.tell("agent.stop", {"accepted": self.ledger.live.next_seq})

@@ -103,6 +103,14 @@ def month_usage(settings: AgentSettings, month: str) -> Month:
     return usage_of(records_between(settings.data, begin - 7 * 86400 * 10**9, end), settings.usage, first.date(), count)
 
 
+def day_usage(settings: AgentSettings, day: date) -> Usage:
+    """The same of one day."""
+    zone = ZoneInfo(settings.usage.timezone)
+    begin = int(datetime.combine(day, time(), zone).timestamp()) * 10**9
+    end = int(datetime.combine(day + timedelta(days=1), time(), zone).timestamp()) * 10**9
+    return usage_of(records_between(settings.data, begin - 86400 * 10**9, end), settings.usage, day, 1).days[0]
+
+
 def usage_of(records: Iterable[Parsed], settings: UsageSettings, first: date, count: int) -> Month:
     """The same from records in the order of time."""
     zone = ZoneInfo(settings.timezone)

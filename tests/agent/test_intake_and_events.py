@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lnx_agent import agent as module
 from lnx_agent.agent import Agent
-from lnx_agent.config import load_agent
+from lnx_agent.config import UsageSettings, load_agent
 from lnx_agent.evidence.notes import Signer
 from lnx_agent.intake import Intake
 from lnx_agent.ledger import Ledger
 from lnx_agent.record import Parsed, draft, parsed
+from lnx_agent.usage import usage_of
 from lnx_agent.wire import plain_record, record_parts
 from lnx_common.clocks import SystemClock
 from lnx_common.events import EVENTS, EventFile, fits
@@ -264,3 +267,49 @@ def test_a_flood_of_events_leaves_time_for_everything_else(tmp_path: Path) -> No
         polls += 1
     assert polls > 5
     assert [r.source.split(":")[1] for r in reader.records()] == [str(n) for n in range(1, 20_001)]
+
+
+def test_yesterdays_usage_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "USAGE_S", 0.3)
+    clock = TurnedClock()
+    events = EventFile("press", tmp_path / "events")
+    for n in range(30):
+        events.write("lnx.run.summary", {"model": "m", "session": "1-1", "runs": 10, "ng": 1, "latency_p50_us": n})
+    settings = agent_toml(tmp_path, "http://127.0.0.1:1")
+    with running_agent(settings, clock=clock) as agent:
+        wait_for(lambda: sum(1 for r in _all(agent) if r.event == "lnx.run.summary") == 30)
+        wait_for(lambda: any(r.event == "usage.day" for r in _all(agent)))
+    clock.offset = 24 * 3600 * 10**9
+    for _ in range(2):
+        with running_agent(settings, clock=clock) as agent:
+            wait_for(lambda: sum(1 for r in _all(agent) if r.event == "usage.day") >= 2)
+            time.sleep(1)
+            told = [json.loads(str(r.attributes["summary"])) for r in _all(agent) if r.event == "usage.day"]
+            assert [day["runs"] for day in told] == [0, 300]  # the day before yesterday, and yesterday
+
+
+USAGE_DAY = datetime(2026, 11, 20, tzinfo=ZoneInfo("Asia/Seoul"))
+
+
+def _at(hours: float, event: str, **attributes: object) -> Parsed:
+    ns = int((USAGE_DAY.timestamp() + hours * 3600) * 1e9)
+    return Parsed(event, ns, ns, "", "", attributes)
+
+
+def test_usage_counts_minutes_as_the_guide_defines_them() -> None:
+    records = [_at(9, "lnx.session.start", session="1-1")]
+    records += [_at(10 + n / 60, "lnx.run.summary", session="1-1", runs=10, ng=2, latency_p50_us=1000) for n in range(60)]
+    records += [_at(12, "lnx.session.stop", session="1-1")]
+    records += [_at(13, "lnx.session.start", session="2-2"), _at(14, "lnx.run.summary", session="2-2", runs=1)]
+    records += [_at(15, "lnx.session.start", session="3-3"), _at(17.98, "lnx.run.summary", session="3-3", runs=1)]
+    day = usage_of(records, UsageSettings(), USAGE_DAY.date(), 1).days[0]
+    assert (day.plan, day.runs, day.ng) == (540, 602, 120)
+    assert day.up + day.fault + day.stopped + day.unknown == day.plan
+    assert 55 <= day.stopped <= 60  # 12:01 to 13:00
+    assert 55 <= day.fault <= 60  # 14:01 to 15:00, because session 2 never said goodbye
+    assert day.unknown == 0
+    assert 61 <= day.used <= 65
+    rates = day.rates()
+    assert rates["ng_rate"] == 120 / 602
+    holiday = usage_of(records, UsageSettings(holidays=("2026-11-20",)), USAGE_DAY.date(), 1).days[0]
+    assert (holiday.plan, holiday.rates()["availability"]) == (0, None)

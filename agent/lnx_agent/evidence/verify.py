@@ -19,7 +19,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,44 +28,16 @@ from lnx_common.errors import PlantError
 
 from lnx_agent.evidence.merkle import Frontier, leaf_hash
 from lnx_agent.evidence.notes import Checkpoint, NoteError, Verifier, opened_by_any
+from lnx_agent.evidence.report import Finding, Report
 from lnx_agent.record import parsed
 from lnx_agent.segment import Footer, SegmentReader
 from lnx_agent.stream import DECLARED, Sealed, footer_of, origin_of, segments_in
 
+__all__ = ["Finding", "Report", "journal_rows", "verify_folder"]
+
 LONGEST_SILENCE_NS = 660 * 10**9  # heartbeats are at most ten minutes apart; one minute for a busy machine
 SILENT = ("stopped", "crash", "machine", "suspend")
 PARALLEL_FROM = 8
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A reason why the log is not complete, or a declared gap. ``kind`` is a key of the texts in cli/messages.py."""
-
-    kind: str
-    stream: str
-    detail: str
-    from_time: int = 0
-    to_time: int = 0
-
-
-@dataclass
-class Report:
-    """The answer. Times are ns since 1970 of acceptance on the machine."""
-
-    complete: bool = False
-    records: int = 0
-    segments: int = 0
-    bytes: int = 0
-    streams: list[str] = field(default_factory=list)
-    first_time: int = 0
-    last_time: int = 0
-    confirmed: dict[str, int] = field(default_factory=dict)
-    """Records that a receiver has counter-signed, by stream."""
-    problems: list[Finding] = field(default_factory=list)
-    declared: list[Finding] = field(default_factory=list)
-    root: str = ""
-    size: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
