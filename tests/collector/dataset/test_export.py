@@ -168,7 +168,7 @@ def test_the_command_makes_a_data_set_and_makes_it_again(store: Historian, tmp_p
     )
 
     def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-c", "from lnx.cli import main; main()", "collect", "export", *map(str, arguments)]
+        line = [sys.executable, "-m", "lnx_collector", "export", *map(str, arguments)]
         return subprocess.run(line, capture_output=True, text=True, env={**os.environ, "LNX_LANG": "ko"}, timeout=60, check=False)
 
     made = command(plant, what, tmp_path / "a")

@@ -14,7 +14,7 @@ from lnx_collector.config import load_config
 
 
 def collect(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from lnx.cli import main; main()", "collect", *map(str, arguments)]
+    command = [sys.executable, "-m", "lnx_collector", *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "LNX_LANG": "en", "COLUMNS": "200"}
     )

@@ -173,7 +173,7 @@ def test_nobody_there_is_told_quickly(tmp_path: Path, watch: Watch) -> None:
 
 
 def test_browse_lists_variables_with_a_configuration_that_works(opcua: Any, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from lnx.cli import main; main()", "collect"]
+    command = [sys.executable, "-m", "lnx_collector"]
     environment = {**os.environ, "LNX_LANG": "en"}
     printed = subprocess.run(
         [*command, "browse", opcua.url, "--path", "/Objects"], capture_output=True, text=True, env=environment, check=True

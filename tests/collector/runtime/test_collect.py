@@ -19,7 +19,7 @@ import pytest
 from lnx_collector import quality as q
 from lnx_collector.historian import Historian
 
-LNX = [sys.executable, "-c", "from lnx.cli import main; main()", "collect"]
+LNX = [sys.executable, "-m", "lnx_collector"]
 
 
 def config(folder: Path, port: int, extra: str = "", tags: int = 3, name: str = "plc") -> Path:
@@ -120,6 +120,12 @@ def test_init_check_probe_and_once_lead_a_newcomer_from_nothing_to_stored_values
     assert values == {"plc.t0": 7, "plc.t1": 8, "plc.t2": 9}
     asked = command("query", mine, "SELECT tag, number FROM samples WHERE seq <= 3 ORDER BY tag", "--json")
     assert [json.loads(line) for line in asked.stdout.splitlines()] == [{"tag": f"plc.t{i}", "number": 7.0 + i} for i in range(3)]
+
+
+def test_the_command_lnx_knows_collect_and_speaks_korean() -> None:
+    line = [sys.executable, "-c", "from lnx.cli import main; main()", "collect", "init", "--list"]
+    found = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "LNX_LANG": "ko"}, timeout=90, check=True)
+    assert "수집원" in found.stdout and "modbus-tcp" in found.stdout and "postgresql" in found.stdout
 
 
 def test_mistakes_are_told_with_their_line_in_both_languages(tmp_path: Path) -> None:

@@ -230,6 +230,6 @@ def test_sniffing_tells_what_a_line_speaks(pty_pair: Any) -> None:
     assert looks_like(b"abc") == ""
     ours, theirs, _ = pty_pair
     write(theirs, [TALK[0]] * 400, 0.05)
-    command = [sys.executable, "-c", "from lnx.cli import main; main()", "collect", "sniff", ours, "-b", "9600", "--seconds", "3", "--json"]
+    command = [sys.executable, "-m", "lnx_collector", "sniff", ours, "-b", "9600", "--seconds", "3", "--json"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout)
     assert found[0]["looks_like"] == "NMEA"
