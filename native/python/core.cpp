@@ -155,6 +155,22 @@ class Result {
     return list;
   }
 
+  py::list Texts(uint32_t i) const {
+    py::list list;
+    for (const LnxText& t : View<LnxText>(LnxResultTexts, i)) {
+      py::list chars;
+      for (uint32_t k = 0; k < t.char_count; ++k) {
+        const LnxRectF& b = t.char_boxes[k];
+        chars.append(py::make_tuple(py::str(t.text + t.char_offsets[k], t.char_offsets[k + 1] - t.char_offsets[k]),
+                                    t.char_scores[k], py::make_tuple(b.x1, b.y1, b.x2, b.y2)));
+      }
+      py::list quad;
+      for (const LnxPointF& p : t.quad) quad.append(py::make_tuple(p.x, p.y));
+      list.append(py::make_tuple(t.text, t.score, t.box_score, t.turned != 0, py::tuple(quad), py::tuple(chars)));
+    }
+    return list;
+  }
+
   py::object Plane(uint32_t i, LnxPlaneKind kind) const {
     LnxPlane plane = {};
     const LnxStatus status = LnxResultPlane(result_, i, kind, &plane);
@@ -417,6 +433,7 @@ PYBIND11_MODULE(_core, m) {
       .def("classes", &Result::Classes)
       .def("objects", &Result::Objects)
       .def("regions", &Result::Regions)
+      .def("texts", &Result::Texts)
       .def("plane", &Result::Plane)
       .def("json", &Result::Json)
       .def("draw", &Result::Draw);

@@ -336,6 +336,13 @@ ERRORS: dict[int, ErrorText] = {
         "pack the model again with --images",
         "--images로 모델을 다시 패키징하십시오",
     ),
+    240: ErrorText(
+        "LNX_E_DICTIONARY",
+        "The dictionary does not fit the text reader",
+        "사전이 문자 판독 모델과 맞지 않습니다",
+        "pack the model with the dictionary it was trained with, and say whether its last class is a space",
+        "모델 학습에 사용한 사전으로 다시 패키징하고, 마지막 클래스가 공백인지 지정하십시오",
+    ),
     301: ErrorText(
         "LNX_E_LICENSE_MISSING",
         "There is no licence for this model",

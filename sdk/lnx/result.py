@@ -72,6 +72,31 @@ class Region:
     rle: NDArray[np.uint32] | None
 
 
+@dataclass(frozen=True)
+class Character:
+    """One character of a line, with the upright box around it in full-image pixels."""
+
+    text: str
+    score: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """One line of text.
+
+    ``quad``: its corners from the top left of the text as it stands in the image, with the clock. ``box_score``: how sure the detector was.
+    ``turned``: it stood upside down and was turned to be read.
+    """
+
+    text: str
+    score: float
+    box_score: float
+    turned: bool
+    quad: tuple[tuple[float, float], ...]
+    characters: tuple[Character, ...]
+
+
 class Result:
     """The result of one image. Immutable; may be read from any thread; outlives its session."""
 
@@ -148,6 +173,14 @@ class Result:
             outlines = tuple(Polygon(*polygon) for polygon in polygons)
             regions.append(Region(class_id, name, high, mean, area, box, centroid, outlines, rle))
         return tuple(regions)
+
+    @cached_property
+    def texts(self) -> tuple[TextLine, ...]:
+        """OCR: lines in reading order."""
+        lines = []
+        for text, score, box_score, turned, quad, characters in self._native.texts(self._index):
+            lines.append(TextLine(text, score, box_score, turned, quad, tuple(Character(*item) for item in characters)))
+        return tuple(lines)
 
     @cached_property
     def label_map(self) -> NDArray[np.uint8] | None:

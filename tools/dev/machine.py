@@ -35,6 +35,7 @@ TEST_PACKAGES = (
 
 # Programs that we did not write, which the tests start and talk to. One line per area of tests/.
 PEER_PACKAGES: dict[str, tuple[str, ...]] = {
+    "ocr": ("fonts-dejavu-core", "fonts-nanum"),
     "collector": ("libmodbus-dev", "mbpoll", "mosquitto", "postgresql", "socat"),
     "agent": ("faketime", "mosquitto", "openssl"),
     "licensing": (

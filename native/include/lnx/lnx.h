@@ -340,14 +340,16 @@ typedef struct LnxPlane {
   uint32_t reserved[4];
 } LnxPlane;
 
-typedef struct LnxText { /* one line of characters */
-  LnxPointF quad[4];
+typedef struct LnxText { /* one line of characters, in reading order */
+  LnxPointF quad[4];     /* from the top left of the text as it stands in the image, with the clock */
   const char* text;
-  float score;
+  float score; /* mean of its characters' */
   uint32_t char_count;
   const float* char_scores;
-  const LnxRectF* char_boxes;
-  uint32_t reserved[4];
+  const LnxRectF* char_boxes;   /* upright boxes around the characters */
+  const uint32_t* char_offsets; /* char_count + 1 positions in `text`, in bytes */
+  float box_score;              /* of the detector */
+  uint32_t turned;              /* 1: the line stood upside down and was turned to be read */
 } LnxText;
 
 typedef struct LnxRow { /* the answer to one table row or window */

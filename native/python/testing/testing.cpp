@@ -170,9 +170,11 @@ py::object HpkeOpen(const std::string& secret, const std::string& point, const s
 }  // namespace
 
 void BindDecode(py::module_& m);
+void AddText(py::module_& m);  // text.cpp
 
 PYBIND11_MODULE(lnx_testing, m) {
   BindDecode(m);
+  AddText(m);
   m.def("open_status", &OpenStatus);
   m.def("flip_statuses", &FlipStatuses);
   m.def("truncation_statuses", &TruncationStatuses);

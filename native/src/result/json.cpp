@@ -49,6 +49,18 @@ ordered_json Polygons(const ImageResult& image, const LnxRegion& region) {
   return polygons;
 }
 
+ordered_json Text(const LnxText& t) {
+  ordered_json quad = ordered_json::array(), chars = ordered_json::array();
+  for (const LnxPointF& p : t.quad) quad.push_back({Number(p.x), Number(p.y)});
+  for (uint32_t i = 0; i < t.char_count; ++i) {
+    const std::string character(t.text + t.char_offsets[i], t.char_offsets[i + 1] - t.char_offsets[i]);
+    chars.push_back({{"text", character}, {"score", Number(t.char_scores[i])}, {"box", Box(t.char_boxes[i])}});
+  }
+  return {
+      {"text", t.text}, {"score", Number(t.score)}, {"box_score", Number(t.box_score)}, {"turned", t.turned != 0}, {"quad", quad},
+      {"chars", chars}};
+}
+
 }  // namespace
 
 std::string ToJson(const Storage& storage, uint32_t i) {
@@ -119,6 +131,11 @@ std::string ToJson(const Storage& storage, uint32_t i) {
   j["classes"] = classes;
   j["objects"] = objects;
   j["regions"] = regions;
+  if (s.task == LNX_TASK_OCR) {
+    ordered_json texts = ordered_json::array();
+    for (const LnxText& text : image.texts) texts.push_back(Text(text));
+    j["texts"] = texts;
+  }
   return j.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 

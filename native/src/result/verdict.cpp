@@ -81,6 +81,7 @@ class Judge {
     for (const LnxObject& o : image_.objects) function(Item{o.class_id, o.score, o.area_px});
     if (image_.objects.size() > 0) return;  // regions are the masks of objects
     for (const LnxRegion& r : image_.regions) function(Item{r.class_id, r.score_max, r.area_px});
+    for (const LnxText& t : image_.texts) function(Item{0, t.score, 0});
   }
 
   size_t LabelIndex(int32_t class_id) const {
@@ -160,6 +161,7 @@ void CheckNumbers(const ImageResult& image) {
   for (const LnxRegion& r : image.regions) check(r.score_max, "a region");
   check(image.score_raw, "the image");
   check(image.score_norm, "the image");
+  for (const LnxText& t : image.texts) check(t.score, "a text");
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "runtime/runtime.h"
 #include "session/parameters.h"
 #include "session/stages.h"
+#include "session/text.h"
 
 namespace lnx::session {
 
@@ -30,6 +31,7 @@ struct RunSlot {
   std::vector<runtime::Tensor> outputs;
   decode::WorkspacePtr workspace;
   std::vector<StageSlot> stages;
+  TextSlotPtr text;
   result::RunParams params;
 };
 
@@ -72,6 +74,7 @@ struct Core {
   std::unique_ptr<image::Pipeline> pipeline;
   std::unique_ptr<decode::Decoder> decoder;
   std::vector<std::unique_ptr<Stage>> stages;  // after the decoder
+  std::unique_ptr<TextReader> text;            // instead of pipeline and decoder, for task "ocr"
   std::shared_ptr<result::Pool> results;
   std::unique_ptr<Parameters> parameters;
   std::unique_ptr<event::RunSummary> summary;

@@ -32,12 +32,16 @@ std::string DescribeJson(const Core& core) {
   j["device"] = core.model->device_name();
   j["fallback_reason"] = core.model->fallback_reason();
   j["runtime"] = {{"version", runtime->version}, {"path", runtime->path}};
-  j["preprocessing"] = core.pipeline->Path();
+  j["preprocessing"] = core.pipeline != nullptr ? core.pipeline->Path() : "per line";
   j["inputs"] = tensors(core.model->inputs());
   j["outputs"] = tensors(core.model->outputs());
   ordered_json graphs = ordered_json::array();
   graphs.push_back({{"id", m.graphs[0].id}, {"device", core.model->device_name()}});
   for (const auto& stage : core.stages) graphs.push_back({{"id", stage->graph_id()}, {"device", stage->model().device_name()}});
+  if (core.text != nullptr) {
+    if (core.text->angle() != nullptr) graphs.push_back({{"id", "angle"}, {"device", core.text->angle()->device_name()}});
+    graphs.push_back({{"id", "reader"}, {"device", core.text->reader().device_name()}});
+  }
   j["graphs"] = graphs;
   j["max_batch"] = core.max_batch;
   j["accepts"] = formats;

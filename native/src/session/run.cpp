@@ -20,6 +20,7 @@ class Filling {
   Filling(const Filling&) = delete;
   Filling& operator=(const Filling&) = delete;
   result::Storage* operator->() const { return storage_; }
+  result::Storage* get() const { return storage_; }
   result::Storage* Release() {
     result::Storage* storage = storage_;
     storage_ = nullptr;
@@ -92,6 +93,102 @@ void FillSummary(const Core& core, const LnxImage& image, LnxSummary* s) {
   std::copy(core.container->model_sha256().begin(), core.container->model_sha256().end(), s->model_sha256);
 }
 
+// One image on its way.
+struct Inspection {
+  const LnxImage* image = nullptr;
+  image::View view;  // of the part to inspect
+  LnxRect roi{};
+  Look look;
+};
+
+Inspection Receive(const Core& core, const LnxImage& image, result::ImageResult* result) {
+  Inspection own;
+  own.image = &image;
+  own.view = image::CheckImage(image, &own.roi);
+  CheckAccepted(*core.manifest, own.view);
+  own.look = LookAt(own.view);
+  FillSummary(core, image, &result->summary);
+  return own;
+}
+
+void RunStages(const Core& core, RunSlot& slot, const Inspection& own, result::ImageResult* result, LnxTimings* t) {
+  for (LnxObject& object : result->objects) {
+    object.first_class_id = object.class_id;
+    object.first_score = object.score;
+  }
+  for (size_t s = 0; s < core.stages.size(); ++s) core.stages[s]->Run(own.view, own.roi, &slot.stages[s], result, t);
+}
+
+// Verdict, numbering, times and what is told to the event log.
+void Conclude(Core& core, const RunSlot& slot, const Inspection& own, result::Arena& arena, result::ImageResult* result,
+              int64_t begin, int64_t queued_at) {
+  const int64_t at = NowMicros();
+  result::DecideVerdict(*core.manifest, slot.params, arena, result);
+  result->classes.Truncate(slot.params.top_k);
+  result->summary.sequence = core.sequence.fetch_add(1) + 1;
+  LnxTimings& t = result->summary.timings;
+  t.queue = static_cast<uint32_t>(begin - queued_at);
+  const int64_t now = NowMicros();
+  t.post += static_cast<uint32_t>(now - at);
+  t.total = static_cast<uint32_t>(now - queued_at);
+  if (core.summary) {
+    core.summary->Add(result->summary.verdict, result->summary.score_norm, t.total, own.look.brightness, own.look.contrast,
+                      own.look.sharpness);
+  }
+}
+
+// A batch of images, each as one input of the model.
+void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count, uint32_t chunk, result::Storage* filling,
+              result::ImageResult* results, int64_t begin, int64_t queued_at) {
+  const size_t tensor_bytes = core.pipeline->TensorBytes();
+  runtime::Slot& bound = core.SlotFor(slot, chunk);
+  auto* tensor = static_cast<uint8_t*>(bound.Input(core.image_input));
+  const bool floats = core.model->inputs()[core.image_input].dtype == manifest::DType::kF32;
+  Inspection own[64];
+  for (uint32_t i = 0; i < count; ++i) {
+    const int64_t at = NowMicros();
+    own[i] = Receive(core, images[i], &results[i]);
+    core.pipeline->Run(own[i].view, own[i].roi, images[i].width, images[i].height, tensor + i * tensor_bytes, &slot.scratch[i],
+                       &slot.geometry[i]);
+    FillExtraInputs(core, slot.geometry[i], i, &bound);
+    results[i].summary.timings.pre = static_cast<uint32_t>(NowMicros() - at);
+  }
+  LnxTimings model{};
+  bound.Run(&model);
+  slot.outputs.resize(bound.output_count());
+  for (size_t o = 0; o < bound.output_count(); ++o) slot.outputs[o] = bound.Output(o);
+  decode::CheckOutputs(*core.manifest, slot.outputs.data(), slot.outputs.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    const int64_t at = NowMicros();
+    LnxTimings& t = results[i].summary.timings;
+    t.host_to_device = model.host_to_device;
+    t.infer = model.infer;
+    t.device_to_host = model.device_to_host;
+    decode::Job job;
+    job.outputs = slot.outputs.data();
+    job.output_count = slot.outputs.size();
+    job.batch_index = i;
+    job.geometry = &slot.geometry[i];
+    job.params = &slot.params;
+    if (floats) {
+      job.input = reinterpret_cast<const float*>(tensor + i * tensor_bytes);
+      job.input_elements = tensor_bytes / sizeof(float);
+    }
+    core.decoder->Decode(job, *slot.workspace, filling->arena, &results[i]);
+    t.post = static_cast<uint32_t>(NowMicros() - at);
+    RunStages(core, slot, own[i], &results[i], &t);
+    Conclude(core, slot, own[i], filling->arena, &results[i], begin, queued_at);
+  }
+}
+
+// Text: every image decides the sizes of its inputs itself.
+void RunText(Core& core, RunSlot& slot, const LnxImage& image, result::Storage* filling, result::ImageResult* result,
+             int64_t begin, int64_t queued_at) {
+  const Inspection own = Receive(core, image, result);
+  core.text->Run(own.view, own.roi, slot.params, slot.text.get(), filling->arena, result);
+  Conclude(core, slot, own, filling->arena, result, begin, queued_at);
+}
+
 }  // namespace
 
 result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
@@ -99,69 +196,14 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
   const int64_t begin = NowMicros();
   (parameters != nullptr ? *parameters : *core.parameters).Resolve(options, &slot.params);
   Filling filling(core.results->Take(n));
+  result::ImageResult* results = filling->images.data();
+  if (core.text != nullptr) {
+    for (uint32_t i = 0; i < n; ++i) RunText(core, slot, images[i], filling.get(), &results[i], begin, queued_at);
+    return filling.Release();
+  }
   const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : n);
-  const size_t tensor_bytes = core.pipeline->TensorBytes();
-  const bool floats = core.model->inputs()[core.image_input].dtype == manifest::DType::kF32;
   for (uint32_t first = 0; first < n; first += chunk) {
-    const uint32_t count = std::min(chunk, n - first);
-    runtime::Slot& bound = core.SlotFor(slot, chunk);
-    auto* tensor = static_cast<uint8_t*>(bound.Input(core.image_input));
-    Look look[64];
-    uint32_t pre[64] = {};
-    image::View views[64];
-    LnxRect rois[64];
-    for (uint32_t i = 0; i < count; ++i) {
-      const int64_t at = NowMicros();
-      const image::View view = views[i] = image::CheckImage(images[first + i], &rois[i]);
-      CheckAccepted(*core.manifest, view);
-      core.pipeline->Run(view, rois[i], images[first + i].width, images[first + i].height, tensor + i * tensor_bytes,
-                         &slot.scratch[i], &slot.geometry[i]);
-      FillExtraInputs(core, slot.geometry[i], i, &bound);
-      look[i] = LookAt(view);
-      pre[i] = static_cast<uint32_t>(NowMicros() - at);
-    }
-    LnxTimings model_timings{};
-    bound.Run(&model_timings);
-    slot.outputs.resize(bound.output_count());
-    for (size_t o = 0; o < bound.output_count(); ++o) slot.outputs[o] = bound.Output(o);
-    decode::CheckOutputs(*core.manifest, slot.outputs.data(), slot.outputs.size());
-    for (uint32_t i = 0; i < count; ++i) {
-      const int64_t at = NowMicros();
-      result::ImageResult& result = filling->images[first + i];
-      FillSummary(core, images[first + i], &result.summary);
-      decode::Job job;
-      job.outputs = slot.outputs.data();
-      job.output_count = slot.outputs.size();
-      job.batch_index = i;
-      job.geometry = &slot.geometry[i];
-      job.params = &slot.params;
-      if (floats) {
-        job.input = reinterpret_cast<const float*>(tensor + i * tensor_bytes);
-        job.input_elements = tensor_bytes / sizeof(float);
-      }
-      core.decoder->Decode(job, *slot.workspace, filling->arena, &result);
-      LnxTimings& t = result.summary.timings;
-      t = model_timings;
-      const int64_t decoded = NowMicros();
-      for (LnxObject& object : result.objects) {
-        object.first_class_id = object.class_id;
-        object.first_score = object.score;
-      }
-      for (size_t s = 0; s < core.stages.size(); ++s) core.stages[s]->Run(views[i], rois[i], &slot.stages[s], &result, &t);
-      const int64_t staged = NowMicros();
-      result::DecideVerdict(*core.manifest, slot.params, filling->arena, &result);
-      result.classes.Truncate(slot.params.top_k);
-      result.summary.sequence = core.sequence.fetch_add(1) + 1;
-      t.queue = static_cast<uint32_t>(begin - queued_at);
-      t.pre += pre[i];
-      const int64_t now = NowMicros();
-      t.post += static_cast<uint32_t>(now - staged + decoded - at);
-      t.total = static_cast<uint32_t>(now - queued_at);
-      if (core.summary) {
-        core.summary->Add(result.summary.verdict, result.summary.score_norm, t.total, look[i].brightness, look[i].contrast,
-                          look[i].sharpness);
-      }
-    }
+    RunBatch(core, slot, images + first, std::min(chunk, n - first), chunk, filling.get(), results + first, begin, queued_at);
   }
   return filling.Release();
 }

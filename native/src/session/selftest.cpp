@@ -116,6 +116,22 @@ void CompareObjects(const json& expected, const result::ImageResult& image, doub
   }
 }
 
+// Text by text, in reading order: the same characters, scores as they are, corners relative to the image.
+void CompareTexts(const json& expected, const result::ImageResult& image, double side, Comparison* c) {
+  if (expected.size() != image.texts.size()) c->Add(kDifferent);
+  for (size_t i = 0; i < std::min<size_t>(expected.size(), image.texts.size()); ++i) {
+    const json& item = expected[i];
+    const LnxText& own = image.texts[i];
+    if (!item.contains("text") || item["text"] != own.text) c->Add(kDifferent);
+    c->Add(NumberAt(item, "score") - static_cast<double>(own.score));
+    for (size_t k = 0; k < 4; ++k) {
+      if (!item.contains("quad") || item["quad"].size() != 4 || item["quad"][k].size() != 2) return c->Add(kDifferent);
+      c->Add((item["quad"][k][0].get<double>() - static_cast<double>(own.quad[k].x)) / side);
+      c->Add((item["quad"][k][1].get<double>() - static_cast<double>(own.quad[k].y)) / side);
+    }
+  }
+}
+
 // Scores as they are, boxes relative to the image, areas relative to themselves; another number or kind of items is a difference.
 double CompareResult(const json& expected, const result::ImageResult& image) {
   Comparison c;
@@ -134,6 +150,7 @@ double CompareResult(const json& expected, const result::ImageResult& image) {
     if (!found && expected.contains("all_classes")) c.Add(kDifferent);
   }
   CompareObjects(list("objects"), image, side, &c);
+  CompareTexts(list("texts"), image, side, &c);
   const json& regions = list("regions");
   if (regions.size() != image.regions.size()) c.Add(kDifferent);
   for (size_t i = 0; i < std::min<size_t>(regions.size(), image.regions.size()); ++i) {
@@ -144,6 +161,29 @@ double CompareResult(const json& expected, const result::ImageResult& image) {
     c.Add(std::max(0.0, std::fabs(NumberAt(regions[i], "area_px") - own.area_px) - 1) / std::max(1.0f, own.area_px));
   }
   return c.largest();
+}
+
+// What the first graph is fed for an image, and where it runs.
+struct Fed {
+  std::vector<uint8_t> tensor;
+  image::Geometry geometry;
+  runtime::Slot* slot = nullptr;
+};
+
+Fed Feed(const Core& core, RunSlot& slot, const LnxImage& image, const image::View& view, const LnxRect& roi, int64_t batch) {
+  Fed fed;
+  if (core.text != nullptr) {
+    const TextReader::Input input = core.text->Prepare(view, slot.text.get());
+    const auto* bytes = reinterpret_cast<const uint8_t*>(input.data);
+    fed.tensor.assign(bytes, bytes + input.elements * sizeof(float));
+    fed.slot = input.slot;
+    return fed;
+  }
+  fed.tensor.resize(core.pipeline->TensorBytes());
+  image::Scratch scratch;
+  core.pipeline->Run(view, roi, image.width, image.height, fed.tensor.data(), &scratch, &fed.geometry);
+  fed.slot = &core.SlotFor(slot, batch);
+  return fed;
 }
 
 }  // namespace
@@ -157,16 +197,10 @@ bool RunSelfTest(Core& core, LnxSelfTestReport* report) {
   const SlotUse use(core.slots);
   RunSlot& slot = *use;
   const int64_t batch = core.fixed_batch > 0 ? core.fixed_batch : 1;
-  runtime::Slot& bound = core.SlotFor(slot, batch);
   const manifest::DType dtype = core.model->inputs()[core.image_input].dtype;
-  const size_t tensor_bytes = core.pipeline->TensorBytes();
   for (const manifest::Golden& golden : m.golden) {
     const Bytes pixels = core.container->Read(golden.pixels), tensor = core.container->Read(golden.tensor);
     const int64_t stride = static_cast<int64_t>(golden.width) * image::BytesPerPixel(golden.format);
-    if (pixels.size != static_cast<size_t>(stride * golden.height) || tensor.size != tensor_bytes) {
-      Fail(LNX_E_ENTRY_HASH, {std::to_string(pixels.size) + " and " + std::to_string(tensor.size) + " bytes",
-                              std::to_string(stride * golden.height) + " and " + std::to_string(tensor_bytes), golden.pixels});
-    }
     LnxImage image{};
     image.struct_size = sizeof image;
     image.pixel_format = golden.format;
@@ -176,16 +210,19 @@ bool RunSelfTest(Core& core, LnxSelfTestReport* report) {
     image.stride_bytes = stride;
     LnxRect roi;
     const image::View view = image::CheckImage(image, &roi);
-    std::vector<uint8_t> own(tensor_bytes);
-    image::Scratch scratch;
-    image::Geometry geometry;
-    core.pipeline->Run(view, roi, image.width, image.height, own.data(), &scratch, &geometry);
-    report->pre_max_error = std::max(
-        report->pre_max_error, LargestDifference(own.data(), tensor.data, tensor_bytes / manifest::DTypeBytes(dtype), dtype));
+    const Fed fed = Feed(core, slot, image, view, roi, batch);
+    const size_t tensor_bytes = fed.tensor.size();
+    if (pixels.size != static_cast<size_t>(stride * golden.height) || tensor.size != tensor_bytes) {
+      Fail(LNX_E_ENTRY_HASH, {std::to_string(pixels.size) + " and " + std::to_string(tensor.size) + " bytes",
+                              std::to_string(stride * golden.height) + " and " + std::to_string(tensor_bytes), golden.pixels});
+    }
+    runtime::Slot& bound = *fed.slot;
+    report->pre_max_error = std::max(report->pre_max_error, LargestDifference(fed.tensor.data(), tensor.data,
+                                                                              tensor_bytes / manifest::DTypeBytes(dtype), dtype));
 
     std::memcpy(bound.Input(core.image_input), tensor.data, tensor_bytes);
     for (image::Scratch& other : slot.scratch) other.padded = nullptr;  // the tensor was written from outside
-    FillExtraInputs(core, geometry, 0, &bound);
+    if (core.text == nullptr) FillExtraInputs(core, fed.geometry, 0, &bound);
     bound.Run(nullptr);
     for (size_t o = 0; o < golden.outputs.size() && o < bound.output_count(); ++o) {
       const Bytes expected = core.container->Read(golden.outputs[o]);

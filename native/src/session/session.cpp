@@ -16,13 +16,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string Shape(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i)
-    text += (i ? ", " : "") + (shape[i] < 0 ? std::string("N") : std::to_string(shape[i]));
-  return text + "]";
-}
-
 // Tells the caller where Initialize is, and stops when it asks for it. Stages share the bar by what they usually take.
 class Reporter {
  public:
@@ -46,8 +39,19 @@ class Reporter {
   void* user_;
 };
 
+void WarmUpText(Core& core, const Reporter& report) {
+  std::vector<std::unique_ptr<SlotUse>> all;
+  all.reserve(core.slots.size());
+  for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core.slots));
+  for (size_t i = 0; i < all.size(); ++i) {
+    core.text->WarmUp((*all[i])->text.get());
+    report("warm-up", static_cast<double>(i + 1) / static_cast<double>(all.size()));
+  }
+}
+
 // Runs a grey picture through the whole way, so that the first real run is as fast as the hundredth.
 void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
+  if (core.text != nullptr) return WarmUpText(core, report);
   const manifest::Manifest& m = *core.manifest;
   const int32_t side_x =
       std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[core.image_input].layout == "NCHW" ? 3 : 2]),
@@ -95,6 +99,38 @@ void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
   core.sequence = 0;
 }
 
+// One graph with pipeline and decoder, and the stages after it.
+void BuildPipeline(Core& core, runtime::Runtime& runtime, const runtime::DeviceRequest& request) {
+  const manifest::Manifest& m = *core.manifest;
+  const manifest::TensorSpec input = RealInput(m.graphs[0], *core.model);
+  core.input_shape = input.shape;
+  core.pipeline = std::make_unique<image::Pipeline>(image::Pipeline::Compile(m, input));
+  for (size_t d = 1; d < core.input_shape.size(); ++d) {
+    if (core.input_shape[d] > 0) continue;
+    Fail(LNX_E_GRAPH_MISMATCH, {"an input whose side " + std::to_string(d) + " is open",
+                                "a shape that is fixed but for the batch", "the shape of the image input in graphs[0].inputs"});
+  }
+  core.decoder = decode::MakeDecoder(core.manifest, core.model->outputs());
+  core.fixed_batch = core.input_shape[0] > 0 ? core.input_shape[0] : 0;
+  for (size_t i = 0; i < m.stages.size(); ++i) {
+    core.stages.push_back(
+        std::make_unique<Stage>(core.manifest, i, LoadGraph(*core.container, *m.FindGraph(m.stages[i].graph), runtime, request)));
+  }
+}
+
+// The graphs that read text, with their dictionary.
+void BuildText(Core& core, runtime::Runtime& runtime, const runtime::DeviceRequest& request) {
+  const manifest::Manifest& m = *core.manifest;
+  const auto& options = std::get<manifest::OcrDecode>(m.decode);
+  const auto load = [&](const std::string& id) { return LoadGraph(*core.container, *m.FindGraph(id), runtime, request); };
+  decode::Dictionary dictionary(core.container->Read(options.reader.dictionary), options.reader.space, options.reader.dictionary);
+  TextReader::Models models;
+  models.detector = core.model.get();
+  if (!options.angle.graph.empty()) models.angle = load(options.angle.graph);
+  models.reader = load(options.reader.graph);
+  core.text = std::make_unique<TextReader>(core.manifest, std::move(models), std::move(dictionary));
+}
+
 std::string Quoted(const std::string& text) {
   return ordered_json(text).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
@@ -139,27 +175,22 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   CheckExtraInputs(core);
   report("load", 1);
 
-  const manifest::TensorSpec input = RealInput(graph, *core.model);
-  core.input_shape = input.shape;
-  core.pipeline = std::make_unique<image::Pipeline>(image::Pipeline::Compile(m, input));
-  for (size_t d = 1; d < core.input_shape.size(); ++d) {
-    if (core.input_shape[d] > 0) continue;
-    Fail(LNX_E_GRAPH_MISMATCH, {Shape(core.input_shape), "a shape that is fixed but for the batch",
-                                "the shape of the image input in graphs[0].inputs"});
+  if (m.task == LNX_TASK_OCR) {
+    BuildText(core, runtime, request);
+  } else {
+    BuildPipeline(core, runtime, request);
   }
-  core.decoder = decode::MakeDecoder(core.manifest, core.model->outputs());
-  for (size_t i = 0; i < m.stages.size(); ++i) {
-    core.stages.push_back(
-        std::make_unique<Stage>(core.manifest, i, LoadGraph(*core.container, *m.FindGraph(m.stages[i].graph), runtime, request)));
-  }
-  core.fixed_batch = core.input_shape[0] > 0 ? core.input_shape[0] : 0;
   core.max_batch = options.max_batch != 0 ? options.max_batch
                                           : static_cast<uint32_t>(*std::max_element(graph.batch.begin(), graph.batch.end()));
   core.results = std::make_shared<result::Pool>(core.manifest);
   core.parameters = std::make_unique<Parameters>(core.manifest, options);
   for (uint32_t i = 0; i < options.run_slots; ++i) {
     auto slot = std::make_unique<RunSlot>();
-    slot->workspace = core.decoder->MakeWorkspace();
+    if (core.text != nullptr) {
+      slot->text = core.text->MakeSlot();
+    } else {
+      slot->workspace = core.decoder->MakeWorkspace();
+    }
     slot->stages.resize(core.stages.size());
     core.slots.Add(std::move(slot));
   }

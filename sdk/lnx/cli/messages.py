@@ -55,6 +55,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "opt.classify-on": ("Labels of the objects that it looks at (default: all).", "다시 볼 객체의 라벨(기본: 전체)."),
     "opt.classify-set": ("Its preset option as NAME=VALUE (JSON).", "분류 모델의 프리셋 옵션 이름=값(JSON)."),
     "opt.classify-margin": ("Share of the box that is added on every side.", "상자의 각 변에 더할 여백 비율."),
+    "opt.rapidocr": (
+        "MODEL is an installed RapidOCR package (rapidocr, rapidocr_onnxruntime) or its folder.",
+        "MODEL은 설치된 RapidOCR 패키지(rapidocr, rapidocr_onnxruntime) 또는 그 폴더입니다.",
+    ),
+    "opt.widths": ("Width buckets of the text reader, e.g. 320,480,640,960.", "문자 판독 입력 너비 구간. 예: 320,480,640,960"),
     "opt.graph": (
         "ID=FILE of a further graph of --manifest; may be repeated.",
         "--manifest의 추가 그래프 ID=파일. 여러 번 지정할 수 있습니다.",

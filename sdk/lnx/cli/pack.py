@@ -39,6 +39,12 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def _widths(text: str) -> list[int]:
+    if not all(part.strip().isdigit() for part in text.split(",") if text):
+        raise LnxError(103, found=f'"{text}"', expected="widths in pixels, e.g. 320,480,640,960", where="--widths")
+    return [int(part) for part in text.split(",") if text]
+
+
 def _files(settings: list[str]) -> dict[str, Path]:
     files = {}
     for setting in settings:
@@ -64,6 +70,8 @@ def pack_command(
     classify_settings: Annotated[list[str] | None, typer.Option("--classify-set", help=say("opt.classify-set"))] = None,
     margin: Annotated[float, typer.Option("--classify-margin", help=say("opt.classify-margin"))] = 0.0,
     graphs: Annotated[list[str] | None, typer.Option("--graph", help=say("opt.graph"))] = None,
+    rapidocr: Annotated[bool, typer.Option("--from-rapidocr", help=say("opt.rapidocr"))] = False,
+    widths: Annotated[str, typer.Option("--widths", help=say("opt.widths"))] = "",
     settings: Annotated[list[str] | None, typer.Option("--set", help=say("opt.set"))] = None,
     family: Annotated[Path | None, typer.Option("--family", help=say("opt.family"))] = None,
     open_to_all: Annotated[bool, typer.Option("--open", help=say("opt.open"))] = False,
@@ -76,18 +84,20 @@ def pack_command(
 ) -> None:
     with reported(as_json):
         from lnx.pack import Classifier, pack
+        from lnx.pack.rapidocr import read_rapidocr
 
         recipients: list[Recipient] = [FamilyRecipient(*entry) for entry in load_family_keys(family)] if family else []
         if open_to_all or not recipients:
             recipients.append(OpenRecipient())
+        recipe = read_rapidocr(str(model), name=name, version=version, widths=_widths(widths)) if rapidocr else None
         with progress_bar(output.name, as_json) as progress:
             report = pack(
-                model,
+                recipe.detector if recipe else model,
                 output,
                 signing_key=load_signing_key(key, password),
                 recipients=recipients,
                 preset=preset,
-                manifest=manifest,
+                manifest=recipe.manifest if recipe else manifest,
                 labels=_names(labels),
                 images=list(images or []),
                 options=_options(settings or [], size),
@@ -96,13 +106,16 @@ def pack_command(
                 )
                 if classify
                 else None,
-                graphs=_files(graphs or []),
+                graphs=recipe.graphs if recipe else _files(graphs or []),
+                extra_entries=recipe.entries if recipe else None,
                 name=name,
                 version=version,
                 allow_agpl=allow_agpl,
                 dry_run=dry_run,
                 progress=progress,
             )
+        if recipe:
+            report.assumptions = recipe.assumptions + report.assumptions
         if as_json:
             print_json(report.to_dict())
             return

@@ -3,6 +3,18 @@
 from lnx.pack.graph import GraphFile, read_graph
 from lnx.pack.packer import PackReport, pack
 from lnx.pack.presets import PRESETS, PresetOptions, describe_presets
+from lnx.pack.rapidocr import TextRecipe, read_rapidocr
 from lnx.pack.stages import Classifier
 
-__all__ = ["PRESETS", "Classifier", "GraphFile", "PackReport", "PresetOptions", "describe_presets", "pack", "read_graph"]
+__all__ = [
+    "PRESETS",
+    "Classifier",
+    "GraphFile",
+    "PackReport",
+    "PresetOptions",
+    "TextRecipe",
+    "describe_presets",
+    "pack",
+    "read_graph",
+    "read_rapidocr",
+]

@@ -20,11 +20,12 @@ from pydantic import ValidationError
 from lnx.container import OpenRecipient, PublicInfo, Recipient, write_container
 from lnx.errors import LnxError
 from lnx.images import find_images, read_image
-from lnx.manifest import Golden, Graph, Manifest, ModelInfo
+from lnx.manifest import Golden, Graph, Manifest, ModelInfo, OcrDecode
 from lnx.pack.graph import GraphFile, read_graph
 from lnx.pack.presets import PRESETS, Draft, PresetOptions
 from lnx.pack.stages import Classifier, add_classifier
 from lnx.reference import ReferenceModel
+from lnx.reference.ocr import split_dictionary
 
 MAX_GOLDENS = 4
 Array = NDArray[Any]
@@ -130,7 +131,7 @@ def _record(manifest: Manifest, model: ReferenceModel, images: list[Array], entr
         for k, output in enumerate(run.outputs):
             names.append(f"{base}.output{k}")
             entries[names[-1]] = output.astype(np.float32).tobytes()
-        found = {key: run.found[key] for key in ("classes", "objects", "regions")}
+        found = {key: run.found[key] for key in ("classes", "objects", "regions", "texts") if key in run.found}
         found["classes"] = found["classes"][:100]
         entries[f"{base}.json"] = json.dumps(found).encode()
         manifest.golden.append(
@@ -169,6 +170,29 @@ def _other_graphs(manifest: Manifest, files: Mapping[str, str | Path], allow_agp
     for name, graph in read.items():
         _check_against_graph(manifest.graph(name), graph)
     return read
+
+
+def _dictionary(manifest: Manifest, entries: Mapping[str, bytes] | None) -> str:
+    """The dictionary of a recipe that reads text, "" otherwise. LNX-240 when it is missing or does not fit the graph."""
+    if not isinstance(manifest.decode, OcrDecode):
+        return ""
+    reader = manifest.decode.reader
+    try:
+        text = (entries or {})[reader.dictionary].decode("utf-8")
+    except KeyError:
+        raise LnxError(240, found=f'no entry "{reader.dictionary}"', expected="the characters of the reader", where="dictionary") from None
+    except UnicodeDecodeError:
+        raise LnxError(240, found="bytes that are not UTF-8", expected="one character per line", where=reader.dictionary) from None
+    classes = manifest.graph(reader.graph).outputs[0].shape[-1]
+    characters = split_dictionary(text, reader.space)
+    if isinstance(classes, int) and classes != len(characters) + 1:
+        raise LnxError(
+            240,
+            found=f"{len(characters)} characters and the blank: {len(characters) + 1} classes",
+            expected=f"{classes} classes, as the graph gives",
+            where=reader.dictionary,
+        )
+    return text
 
 
 def _with_classifier(manifest: Manifest, classifier: Classifier, allow_agpl: bool) -> tuple[Manifest, list[str]]:
@@ -258,7 +282,9 @@ def pack(
 
     report = PackReport(Path(output), made, assumptions)
     report.warnings += [f"the model is under AGPL: {one.agpl}" for one in (graph, *others.values()) if one.agpl]
-    reference = ReferenceModel(graph.path, others={name: one.path for name, one in others.items()})
+    reference = ReferenceModel(
+        graph.path, others={name: one.path for name, one in others.items()}, dictionary=_dictionary(made, extra_entries)
+    )
     entries: dict[str, bytes] = {}
     samples = _sample_images(images)
     if samples:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lnx.manifest import Manifest
+from lnx.manifest import Manifest, OcrDecode
 from lnx.reference.decode import decode
+from lnx.reference.ocr import read_text
 from lnx.reference.preprocess import Geometry, preprocess
 from lnx.reference.stages import run_stages
 
@@ -47,15 +48,16 @@ class ReferenceResult:
 
 
 class ReferenceModel:
-    """An ONNX file run by the ``onnxruntime`` package on the CPU; ``others`` are the graphs of later stages by their ids."""
+    """An ONNX file run by the ``onnxruntime`` package on the CPU; ``others`` are the further graphs by their ids."""
 
-    def __init__(self, onnx: str | Path, threads: int = 0, others: Mapping[str, str | Path] | None = None) -> None:
+    def __init__(self, onnx: str | Path, threads: int = 0, others: Mapping[str, str | Path] | None = None, dictionary: str = "") -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+        self.dictionary = dictionary
         self.others = {name: ReferenceModel(path, threads) for name, path in (others or {}).items()}
 
     def outputs(self, feeds: dict[str, Array]) -> list[Array]:
@@ -76,6 +78,8 @@ class ReferenceModel:
 
     def run(self, manifest: Manifest, image: Array) -> ReferenceResult:
         """The whole way of one image."""
+        if isinstance(manifest.decode, OcrDecode):
+            return self._read_text(manifest, image)
         tensor, geometry = preprocess(manifest, image)
         feeds = self._feeds(manifest, tensor, geometry)
         batch = max(value.shape[0] for value in feeds.values())
@@ -83,6 +87,16 @@ class ReferenceModel:
         found = decode(manifest, outputs, geometry, tensor)
         run_stages(manifest, image, found, {name: model.one for name, model in self.others.items()})
         return ReferenceResult(tensor, outputs, geometry, found)
+
+    def _read_text(self, manifest: Manifest, image: Array) -> ReferenceResult:
+        graphs = {manifest.graphs[0].id: self, **self.others}
+        run = {name: (lambda tensor, model=model: model.batch(tensor)[0]) for name, model in graphs.items()}
+        found = read_text(manifest, image, run, self.dictionary)
+        return ReferenceResult(found["tensor"], [found["map"][None, None]], Geometry(), found)
+
+    def batch(self, tensor: Array) -> list[Array]:
+        """Outputs of a graph with one input, for any batch."""
+        return self.outputs({self._session.get_inputs()[0].name: tensor})
 
     def one(self, tensor: Array) -> list[Array]:
         """Outputs for batch 1 of a graph with one input, also of one whose batch is fixed."""
