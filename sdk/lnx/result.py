@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lnx.coco import coco_annotations
+
 _VERDICTS = ("UNDEFINED", "OK", "NG", "REVIEW")
 _LABEL_MAP, _SCORE_MAP, _IMAGE = 0, 1, 2
 
@@ -208,6 +210,10 @@ class Result:
         """The same as a dict."""
         document: dict[str, Any] = json.loads(self.to_json())
         return document
+
+    def to_coco(self, image_id: int = 0, first_id: int = 1) -> list[dict[str, Any]]:
+        """COCO annotations of objects and regions (``lnx.coco``). Ask for ``want=["rle"]`` to get exact masks."""
+        return coco_annotations(self, image_id, first_id)
 
     def draw(self, image: NDArray[Any] | None = None, *, banner: bool = True, opacity: float = 0.35) -> NDArray[np.uint8]:
         """A picture of the result: uint8 ``[H, W, 3]`` (BGR), over ``image`` (as it was run) or black."""
