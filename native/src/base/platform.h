@@ -52,6 +52,9 @@ struct Library {
   void* handle = nullptr;
 };
 Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int64_t* os_code) noexcept;  // handle NULL on failure
+// Of the libraries that one in `folder` imports, those that cannot be loaded from there or from the system. Asked only after
+// loading it has failed. Empty on POSIX, where the loader's own text names them.
+std::vector<std::string> MissingLibraries(const std::vector<std::string>& needed, const std::string& folder);
 void* FindSymbol(Library library, const char* name) noexcept;
 std::string LibraryPathOfAddress(const void* address);  // full path of the module that holds an address
 // Keeps the module of this code loaded until the process ends. Called before anything gets hold of it that outlives a session: a

@@ -243,6 +243,8 @@ Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int6
   return library;
 }
 
+std::vector<std::string> MissingLibraries(const std::vector<std::string>&, const std::string&) { return {}; }
+
 void* FindSymbol(Library library, const char* name) noexcept { return dlsym(library.handle, name); }
 
 // A mapping that begins on a huge page when it is large: a model of 200 MB then costs a hundred page faults instead of 50,000.

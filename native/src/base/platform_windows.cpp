@@ -27,6 +27,15 @@ class Handle {
   HANDLE handle_;
 };
 
+// For the system's file functions: a path near or beyond MAX_PATH becomes absolute and gets the prefix that lifts the limit.
+std::wstring SystemPath(const std::string& utf8) {
+  constexpr size_t kPlainLimit = 240;  // MAX_PATH is 260, for folders 248; a file name of ours may still be added
+  std::wstring wide = Widen(utf8);
+  if (wide.size() < kPlainLimit || wide.compare(0, 4, L"\\\\?\\") == 0) return wide;
+  wide = Widen(AbsolutePath(utf8));
+  return wide.compare(0, 2, L"\\\\") == 0 ? L"\\\\?\\UNC" + wide.substr(1) : L"\\\\?\\" + wide;
+}
+
 class MappedFile final : public FileView {
  public:
   MappedFile(const void* memory, size_t bytes) : memory_(memory), bytes_(bytes) {}
@@ -78,7 +87,7 @@ std::string Narrow(const wchar_t* utf16) {
 namespace {
 
 HANDLE OpenForRead(const std::string& path) {
-  const std::wstring wide = Widen(path);
+  const std::wstring wide = SystemPath(path);
   const DWORD attributes = GetFileAttributesW(wide.c_str());
   if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) {
     Fail(LNX_E_FILE_READ, {"a folder", "a readable file", path});
@@ -144,7 +153,7 @@ std::unique_ptr<FileView> FileView::Open(const std::string& path, uint64_t max_b
 
 bool FileExists(const std::string& path) noexcept {
   try {
-    return GetFileAttributesW(Widen(path).c_str()) != INVALID_FILE_ATTRIBUTES;
+    return GetFileAttributesW(SystemPath(path).c_str()) != INVALID_FILE_ATTRIBUTES;
   } catch (...) {
     return false;
   }
@@ -153,7 +162,7 @@ bool FileExists(const std::string& path) noexcept {
 std::vector<std::string> ListFiles(const std::string& folder) {
   std::vector<std::string> files;
   WIN32_FIND_DATAW found = {};
-  const HANDLE search = FindFirstFileW(Widen(JoinPath(folder, "*")).c_str(), &found);
+  const HANDLE search = FindFirstFileW(SystemPath(JoinPath(folder, "*")).c_str(), &found);
   if (search == INVALID_HANDLE_VALUE) return files;
   do {
     if (!(found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)) files.push_back(JoinPath(folder, Narrow(found.cFileName)));
@@ -185,7 +194,7 @@ std::string AbsolutePath(const std::string& path) {
 void MakeFolders(const std::string& path) {
   for (size_t slash = path.find_first_of("/\\", 3);; slash = path.find_first_of("/\\", slash + 1)) {
     const std::string part = path.substr(0, slash);
-    if (!CreateDirectoryW(Widen(part).c_str(), nullptr) && GetLastError() != ERROR_ALREADY_EXISTS) {
+    if (!CreateDirectoryW(SystemPath(part).c_str(), nullptr) && GetLastError() != ERROR_ALREADY_EXISTS) {
       const DWORD code = GetLastError();
       Fail(LNX_E_FILE_READ, {OsErrorText(code), "a folder that can be made", part, {}, static_cast<int64_t>(code)});
     }
@@ -195,7 +204,7 @@ void MakeFolders(const std::string& path) {
 
 std::FILE* OpenForAppend(const std::string& path) noexcept {
   try {
-    return _wfsopen(Widen(path).c_str(), L"ab", 0x40);  // _SH_DENYNO: readers may follow the file
+    return _wfsopen(SystemPath(path).c_str(), L"ab", 0x40);  // _SH_DENYNO: readers may follow the file
   } catch (...) {
     return nullptr;
   }
@@ -256,7 +265,7 @@ Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int6
   *os_code = 0;
   try {
     Library library{
-        reinterpret_cast<void*>(LoadLibraryExW(Widen(absolute_path).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH))};
+        reinterpret_cast<void*>(LoadLibraryExW(SystemPath(absolute_path).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH))};
     if (library.handle == nullptr) {
       *os_code = GetLastError();
       *error = OsErrorText(*os_code) + " (" + std::to_string(*os_code) + ")";
@@ -265,6 +274,21 @@ Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int6
   } catch (...) {
     return {};
   }
+}
+
+std::vector<std::string> MissingLibraries(const std::vector<std::string>& needed, const std::string& folder) {
+  std::vector<std::string> missing;
+  for (const std::string& name : needed) {
+    const std::string beside = JoinPath(folder, name);
+    const HMODULE found = FileExists(beside) ? LoadLibraryExW(SystemPath(beside).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH)
+                                             : LoadLibraryExW(Widen(name).c_str(), nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+    if (found == nullptr) {
+      missing.push_back(name);
+    } else {
+      FreeLibrary(found);
+    }
+  }
+  return missing;
 }
 
 void* FindSymbol(Library library, const char* name) noexcept {
@@ -294,7 +318,7 @@ bool InRemoteSession() noexcept {
 bool ReplaceFile(const std::string& path, const std::string& content) noexcept {
   try {
     MakeFolders(ParentPath(path));
-    const std::wstring temporary = Widen(path + "." + std::to_string(GetCurrentProcessId()) + ".tmp");
+    const std::wstring temporary = SystemPath(path + "." + std::to_string(GetCurrentProcessId()) + ".tmp");
     {
       const Handle file(CreateFileW(temporary.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
       if (file.get() == INVALID_HANDLE_VALUE) return false;

@@ -46,6 +46,18 @@ void Refuse(Candidate* candidate, LnxStatus status, const std::string& verdict) 
   candidate->verdict = verdict;
 }
 
+// Names what the library imports and cannot be loaded: without it the system only says that "a module" is missing.
+std::string Missing(const LibraryFile& file, const std::string& path) {
+  std::string text;
+  for (const std::string& name : platform::MissingLibraries(file.needed, platform::ParentPath(path))) {
+    std::string lower = name;
+    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool visual_c = lower.compare(0, 8, "msvcp140") == 0 || lower.compare(0, 12, "vcruntime140") == 0;
+    text += (text.empty() ? "; missing " : ", ") + name + (visual_c ? " (Visual C++ 2015-2022 runtime)" : "");
+  }
+  return text;
+}
+
 }  // namespace
 
 std::vector<Candidate> FindCandidates(const std::string& runtime_dir) {
@@ -72,7 +84,8 @@ bool LoadCandidate(Candidate* candidate, LoadedLibrary* loaded) {
   std::string error;
   int64_t os_code = 0;
   loaded->library = platform::LoadLibraryAt(candidate->path, &error, &os_code);
-  if (loaded->library.handle == nullptr) return Refuse(candidate, LNX_E_RUNTIME_LOAD, error), false;
+  if (loaded->library.handle == nullptr)
+    return Refuse(candidate, LNX_E_RUNTIME_LOAD, error + Missing(file, candidate->path)), false;
   OrtGetApiBaseFunction get_base = nullptr;
   void* symbol = platform::FindSymbol(loaded->library, "OrtGetApiBase");
   if (symbol == nullptr) return Refuse(candidate, LNX_E_RUNTIME_API, "does not export OrtGetApiBase"), false;
