@@ -191,12 +191,14 @@ class Agent:
 
     # ── the agent's own events ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def tell(self, event: str, attributes: Mapping[str, Any]) -> None:
-        """Appends an event of the agent; a disk that refuses is an alarm, not an exception."""
+    def tell(self, event: str, attributes: Mapping[str, Any]) -> bool:
+        """Appends an event of the agent; a disk that refuses is an alarm and False, not an exception."""
         try:
             self._append(event, attributes)
         except PlantError as error:
             self.alarms["storage"] = error.found
+            return False
+        return True
 
     def _append(self, event: str, attributes: Mapping[str, Any]) -> None:
         now = self.clock.wall_ns()

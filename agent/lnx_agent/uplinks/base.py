@@ -17,8 +17,8 @@ from lnx_common.service import StopSignal
 
 from lnx_agent.ledger import Ledger
 
-Tell = Callable[[str, Mapping[str, Any]], None]
-"""Appends an event of the agent itself to the live stream; never raises."""
+Tell = Callable[[str, Mapping[str, Any]], object]
+"""Appends an event of the agent itself to the live stream; never raises; False when the disk refused it."""
 
 
 @dataclass

@@ -137,7 +137,9 @@ class OtlpHttp:
         if parsed(entry.body).event != "agent.dead_letter":
             leaf = base64.b64encode(leaf_hash(entry.body)).decode()
             told = {"uplink": self.status.name, "stream": stream, "seq": entry.seq, "leaf": leaf, "reason": reason}
-            self._lent.tell("agent.dead_letter", told)
+            if self._lent.tell("agent.dead_letter", told) is False:
+                stop.wait(IDLE_S)
+                return  # not declared, so not given up: the next round comes here again
         self._move(stream, entry.seq + 1)
 
     # ── one exchange ─────────────────────────────────────────────────────────────────────────────────────────────────────────
