@@ -42,12 +42,12 @@ class Roller:
 
     def roll(self, now: int, *, everything: bool = False) -> int:
         """Writes every part that is due; returns how many."""
-        from lnx_collector.historian import columns, parts  # pyarrow: only once there is something to roll
-
         written = 0
         connection = database.open_reader(self._data / database.DATABASE)
         try:
             while (span := self._due(connection, now, everything or self._hot_is_large())) is not None:
+                from lnx_collector.historian import columns, parts  # pyarrow: only once there is something to roll
+
                 rows = connection.execute("SELECT * FROM sample WHERE seq BETWEEN ? AND ? ORDER BY seq", span)
                 tags = {row[0]: Tag(*row[1:]) for row in connection.execute("SELECT id, name, source, kind, unit, description FROM tag")}
                 table = columns.arrow_table(iter(lambda rows=rows: rows.fetchmany(CHUNK), []), tags)  # type: ignore[misc]
