@@ -68,6 +68,22 @@ EVENTS: dict[str, EventText] = {
         "A parameter of a model was changed while it runs.",
         "실행 중인 모델의 매개변수가 변경되었습니다.",
     ),
+    "lnx.license.state": EventText(
+        "core",
+        13,
+        False,
+        {
+            "model": "text",
+            "session": "text",
+            "phase": "text",
+            "status": "integer",
+            "license_id": "text",
+            "evaluation": "boolean",
+            "grace_seconds_left": "number",
+        },
+        "The state of a session's licence: when the session begins, and on each change.",
+        "세션 라이선스의 상태입니다. 세션을 시작할 때와 상태가 바뀔 때 기록합니다.",
+    ),
     "lnx.error": EventText(
         "core",
         17,

@@ -113,7 +113,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         container::Preamble preamble;
         preamble.salt = {header + 32, 32};
         preamble.commitment = {header + 64, 32};
-        container::FindContentKey(input, preamble, {}, "fuzz");
+        container::FindContentKey(input, preamble, {}, {}, "fuzz");
         break;
       }
       case 2:

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import random
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
-from lnx.container import FamilyRecipient, OpenRecipient, PublicInfo, load_signing_key, new_container_key, write_container
+from cryptography.hazmat.primitives.asymmetric import ec
+from lnx.container import FamilyRecipient, OpenRecipient, PublicInfo, dsse, load_signing_key, new_container_key, write_container
+from lnx.container.keys import key_id, point_of
+from lnx.container.trust import role_key, sign_key_list
 
 SEEDS = Path(__file__).resolve().parent / "seeds"
 TENSOR = '{"name":"x","dtype":"f32","shape":["N",3,8,8],"layout":"NCHW"}'
@@ -123,6 +128,40 @@ def main() -> None:
             (SEEDS / "container" / f"{name}-recipients.bin").write_bytes(b"\1" + content[begin : content.index(b'"}', begin) + 2])
             begin = content.index(b'[{"keyid"')
             (SEEDS / "container" / f"{name}-signature.bin").write_bytes(b"\2" + content[begin : content.index(b"}]", begin) + 2])
+    make_license_seeds()
+
+
+def make_license_seeds() -> None:
+    """One seed per depth of license_fuzz.cpp: whole file, key list, envelope, payload."""
+    folder = SEEDS / "license"
+    folder.mkdir(parents=True, exist_ok=True)
+    key = ec.generate_private_key(ec.SECP256R1())
+    point = base64.b64encode(point_of(key.public_key())).decode()
+    terms = {
+        "v": 1,
+        "license_id": "seed",
+        "issue": 2,
+        "replaces": "older",
+        "issued_at": "2026-11-01T00:00:00Z",
+        "not_after": "2027-01-01T00:00:00Z",
+        "maintenance_until": "2027-12-31",
+        "dongles": [{"type": "piv-p256-9e", "pub": point, "serial": "1", "attested": True, "role": "spare"}],
+        "features": {"cameras": 4, "gpu": True, "tools": ["ocr"]},
+        "models": [{"model_id": "m", "min_epoch": 7, "not_after": None}],
+        "grace": {"boot_s": 1, "unplug_s": 2, "expired_h": 3},
+        "min_core": "1.0.0",
+        "revokes": ["x"],
+        "runtime_sha256": ["00" * 32],
+        "keys": [
+            {"kid": "f", "to": key_id(key.public_key()), "enc": point, "ct": base64.b64encode(bytes(48)).decode()},
+        ],
+    }
+    payload = json.dumps(terms).encode()
+    keys = [role_key(key.public_key(), "license", "seed")]
+    key_list = sign_key_list(1, keys, key, datetime(2026, 11, 1, tzinfo=UTC))
+    whole = {**dsse.sign("application/vnd.lnx.license+json;v=1", payload, [key]), "key_list": key_list}
+    for depth, content in enumerate((json.dumps(whole).encode(), json.dumps(key_list).encode(), json.dumps(whole).encode(), payload)):
+        (folder / f"depth-{depth}.bin").write_bytes(bytes([depth]) + content)
 
 
 if __name__ == "__main__":

@@ -241,6 +241,33 @@ int32_t LNX_CALL ForwardProgress(const char* stage, double fraction, void* user)
   }
 }
 
+py::dict LicenseDict(const LnxLicenseInfo& info) {
+  static const char* const names[] = {"none", "starting", "ok", "grace", "blocked"};
+  py::dict d;
+  d["phase"] = info.phase;
+  d["phase_name"] = info.phase <= LNX_LICENSE_BLOCKED ? names[info.phase] : "unknown";
+  d["status"] = info.status;
+  d["reason"] = std::string(info.reason);
+  d["grace_seconds_left"] = info.grace_seconds_left;
+  d["license_id"] = std::string(info.license_id);
+  d["customer"] = std::string(info.customer);
+  d["evaluation"] = info.evaluation != 0;
+  d["expires_unix"] = info.expires_unix != 0 ? py::object(py::int_(info.expires_unix)) : py::object(py::none());
+  d["warning"] = std::string(info.warning);
+  return d;
+}
+
+// An error in the caller's function is shown as Python shows errors of threads; the session goes on.
+void LNX_CALL ForwardLicense(const LnxLicenseInfo* info, void* user) {
+  const py::gil_scoped_acquire gil;
+  auto* target = static_cast<ProgressTarget*>(user);
+  try {
+    target->function(LicenseDict(*info));
+  } catch (py::error_already_set& error) {
+    error.discard_as_unraisable("on_license");
+  }
+}
+
 class Session {
  public:
   Session(const std::string& path, const py::dict& o) {
@@ -251,11 +278,18 @@ class Session {
       *keep = o[key].cast<std::string>();
       return keep->c_str();
     };
-    std::string device, runtime_dir, key_file, program;
+    std::string device, runtime_dir, key_file, program, license_file;
     options.device = text("device", &device);
     options.runtime_dir = text("runtime_dir", &runtime_dir);
     options.key_file = text("key_file", &key_file);
     options.program = text("program", &program);
+    options.license_file = text("license_file", &license_file);
+    options.license_wait_ms = o["license_wait_ms"].cast<uint32_t>();
+    license_target_.function = o["on_license"];
+    if (!license_target_.function.is_none()) {
+      options.license_changed = ForwardLicense;
+      options.license_user = &license_target_;
+    }
     const auto trusted = o["trusted_keys"].cast<std::vector<std::string>>();
     std::vector<const char*> pointers;
     for (const std::string& key : trusted) pointers.push_back(key.c_str());
@@ -388,12 +422,7 @@ class Session {
     LnxLicenseInfo info = {};
     info.struct_size = sizeof info;
     Check(LnxLicenseState(handle_, &info));
-    py::dict d;
-    d["phase"] = info.phase;
-    d["grace_seconds_left"] = info.grace_seconds_left;
-    d["license_id"] = std::string(info.license_id);
-    d["reason"] = std::string(info.reason);
-    return d;
+    return LicenseDict(info);
   }
 
  private:
@@ -420,6 +449,7 @@ class Session {
     return options;
   }
 
+  ProgressTarget license_target_;  // outlives the handle
   LnxHandle handle_ = nullptr;
 };
 

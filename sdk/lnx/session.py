@@ -76,6 +76,10 @@ class Session:
         trusted_keys: public container keys (PEM files) to trust besides the trust folder.
         want: extras for every run: ``"label_map"``, ``"score_map"``, ``"rle"``, ``"no_polygons"``.
         events: write the event log where a folder for it exists.
+        license_file: licence, or folder of licences; None = ``LNX_LICENSE_DIR``, the product's folder, then the tokens.
+        license_wait: seconds to wait for the dongle; None = as the licence says.
+        on_license: called with the state (as ``license``) when it changes, and every ten seconds in the grace time. Comes from another
+            thread; must not close the session.
         progress: called with ``(stage, fraction)`` while the model loads; return False to cancel.
 
     Raises:
@@ -104,6 +108,9 @@ class Session:
         trusted_keys: Sequence[str | os.PathLike[str]] = (),
         want: Iterable[str] = (),
         events: bool = True,
+        license_file: str | os.PathLike[str] | None = None,
+        license_wait: float | None = None,
+        on_license: Callable[[dict[str, Any]], object] | None = None,
         program: str | None = None,
         progress: Callable[[str, float], bool | None] | None = None,
     ) -> None:
@@ -127,6 +134,9 @@ class Session:
                 "trusted_keys": [os.fspath(key) for key in trusted_keys],
                 "want": _flags(want),
                 "no_events": int(not events),
+                "license_file": None if license_file is None else os.fspath(license_file),
+                "license_wait_ms": 0 if license_wait is None else max(1, round(license_wait * 1000)),
+                "on_license": on_license,
                 "program": program,
                 "progress": progress,
             },
@@ -207,7 +217,12 @@ class Session:
 
     @property
     def license(self) -> dict[str, Any]:
-        """State of the licence: ``phase`` (0 none needed), ``grace_seconds_left``, ``license_id``, ``reason``."""
+        """State of the licence.
+
+        ``phase`` (0 none needed, 1 starting, 2 ok, 3 grace, 4 blocked) and ``phase_name``; ``status`` (the LNX number that says why, 0 when
+        all is well) and ``reason``; ``grace_seconds_left``; ``license_id``, ``customer``, ``evaluation``, ``expires_unix`` (seconds,
+        None = no end); ``warning`` (it ends soon, or the clock was set back; empty = none).
+        """
         state: dict[str, Any] = self._open().license()
         return state
 

@@ -40,7 +40,8 @@ class Desk:
             {"type": "piv-p256-9e", "serial": str(card.state.serial), "pub": public_base64(card), "role": "spare" if index else "main"}
             for index, card in enumerate(cards)
         ]
-        return Terms.model_validate({"license_id": "lic-1", "issued_at": NOW, "customer": "Plant 7", "dongles": dongles, **fields})
+        more = fields.pop("more_dongles", [])
+        return Terms.model_validate({"license_id": "lic-1", "issued_at": NOW, "customer": "Plant 7", "dongles": dongles + more, **fields})
 
     def licence(self, *cards: PivCard, **fields: Any) -> bytes:
         """A signed licence for these tokens, carrying the family key."""

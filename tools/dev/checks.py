@@ -16,7 +16,7 @@ from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
 HEADERS_C = ("lnx/lnx.h",)
 HEADERS_CPP = ("lnx/lnx.h", "lnx/lnx.hpp")
 SERVICE_AREAS = ("common", "licensing", "collector", "agent")  # folders of tests/ that do not depend on the ONNX Runtime version
-FUZZ_TARGETS = ("container", "manifest", "image")
+FUZZ_TARGETS = ("container", "manifest", "license", "image")
 
 
 def sources(*suffixes: str) -> list[Path]:
@@ -130,7 +130,7 @@ def sanitizers() -> None:
     _ctest("asan", RUNTIMES[0], env=leaks)
     machine.cmake("tsan")
     races = {"TSAN_OPTIONS": f"suppressions={ROOT / 'native/tests/tsan.supp'} halt_on_error=1"}
-    _ctest("tsan", RUNTIMES[0], rooms="^(api|session|event|result)\\.", env=races)
+    _ctest("tsan", RUNTIMES[0], rooms="^(api|session|event|result|token)\\.|^license\\.Guards", env=races)
 
 
 def fuzz(seconds: int) -> None:

@@ -201,6 +201,11 @@ typedef int32_t(LNX_CALL* LnxProgress)(const char* stage, double fraction, void*
 /* Called with what the library would log. level: 0 debug, 1 info, 2 warning, 3 error. May come from any thread. */
 typedef void(LNX_CALL* LnxLog)(int32_t level, const char* message, void* user);
 
+struct LnxLicenseInfo;
+/* Called when the state of the session's licence changes, and every ten seconds while the grace time runs. Comes from a thread of
+ * the library; it may call any function but LnxInitialize and LnxUninitialize. info lives until it returns. */
+typedef void(LNX_CALL* LnxLicenseChanged)(const struct LnxLicenseInfo* info, void* user);
+
 typedef struct LnxInitOptions {
   uint32_t struct_size;
   uint32_t run_slots;          /* runs that may be in flight at once, 1..16; 0 = 1 */
@@ -226,7 +231,12 @@ typedef struct LnxInitOptions {
   void* progress_user;
   LnxLog log;
   void* log_user;
-  const char* program; /* name of the calling program in the event log; NULL = executable's name */
+  const char* program;      /* name of the calling program in the event log; NULL = executable's name */
+  const char* license_file; /* .lic file, or folder of them; NULL = search (LNX_LICENSE_DIR, the product's folder, the tokens) */
+  uint32_t license_wait_ms; /* how long to wait for the dongle; 0 = as the licence says */
+  uint32_t reserved;
+  LnxLicenseChanged license_changed;
+  void* license_user;
 } LnxInitOptions;
 
 typedef struct LnxImage {
@@ -397,6 +407,11 @@ typedef struct LnxLicenseInfo {
   double grace_seconds_left;
   char license_id[64];
   char reason[192];
+  LnxStatus status;     /* why the phase is not OK: LNX_E_NO_TOKEN, LNX_E_LICENSE_EXPIRED ...; 0 = nothing to tell */
+  uint32_t evaluation;  /* 1: an evaluation licence; results and overlays say so */
+  int64_t expires_unix; /* last second of the licence, seconds since 1970; 0 = no end */
+  char customer[128];
+  char warning[192]; /* ends soon, clock was set back; "" = none */
 } LnxLicenseInfo;
 
 typedef struct LnxErrorInfo { /* strings live until the next failing call of this thread */

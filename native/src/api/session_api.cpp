@@ -41,7 +41,7 @@ LnxInitOptions CompleteOptions(const LnxInitOptions* given) {
   LnxInitOptionsInit(&options);
   ReadStruct(given, kInitOptionsV1, "options", &options);
   if (options.device == nullptr) options.device = "auto";
-  for (const char* text : {options.device, options.runtime_dir, options.key_file, options.program}) {
+  for (const char* text : {options.device, options.runtime_dir, options.key_file, options.program, options.license_file}) {
     if (text != nullptr) RequireText(text, "options");
   }
   if (options.trusted_key_count > 0) RequirePointer(options.trusted_keys, "options.trusted_keys");

@@ -203,12 +203,14 @@ Container Container::Open(const platform::InputFile& file, const std::string& wh
   std::string signer = CheckSignature(all.subspan(preamble.SignatureOffset(), preamble.signature_bytes),
                                       {signed_part.data(), signed_part.size()}, trust, where);
   PublicManifest manifest = ReadPublicManifest(all.subspan(kPreambleBytes, preamble.manifest_bytes), where);
+  CheckDaysOfKey(trust, signer, manifest.released, where);
 
   const Bytes padding = all.subspan(preamble.PaddingOffset(), preamble.payload_offset - preamble.PaddingOffset());
   for (size_t i = 0; i < padding.size; ++i) {
     if (padding[i] != 0) Fail(LNX_E_PADDING, {"a byte at " + std::to_string(preamble.PaddingOffset() + i), "zero", where});
   }
-  crypto::Key256 cek = FindContentKey(all.subspan(preamble.RecipientOffset(), preamble.recipient_bytes), preamble, keys, where);
+  crypto::Key256 cek =
+      FindContentKey(all.subspan(preamble.RecipientOffset(), preamble.recipient_bytes), preamble, manifest, keys, where);
 
   auto state = std::make_unique<State>(preamble.plain_bytes);
   const Bytes hashes = all.subspan(preamble.HashOffset(), preamble.hash_bytes);

@@ -14,6 +14,7 @@
 
 #include "base/platform.h"
 #include "base/span.h"
+#include "container/key_list.h"
 
 namespace lnx::container {
 
@@ -33,9 +34,12 @@ struct TrustedKey {
 };
 
 struct TrustStore {
-  std::vector<TrustedKey> keys;
-  // Built-in roots, the trust folder (%ProgramData%\LNX\trust, /etc/lnx/trust, LNX_TRUST_DIR; *.pem) and the named PEM files.
-  static TrustStore Load(const std::vector<std::string>& pem_files);
+  std::vector<TrustedKey> keys;  // container keys that are trusted by themselves
+  std::vector<RootKey> roots;
+  std::vector<KeyList> lists;  // at most one per root
+  // Built-in roots, the trust folder (%ProgramData%\LNX\trust, /etc/lnx/trust, LNX_TRUST_DIR) and the named files:
+  // *.root-pub.pem are roots, *.keylist.json key lists, other *.pem container keys. LNX_E_KEY_FILE, LNX_E_KEY_LIST.
+  static TrustStore Load(const std::vector<std::string>& files);
 };
 
 // Family keys: 32 bytes each, named by kid. File format: JSON {"lnx_family_keys":[{"kid":"fam-2026A","key":base64}]}.
@@ -43,8 +47,29 @@ struct FamilyKey {
   std::string kid;
   std::array<uint8_t, 32> key;
 };
+struct PublicManifest;
+
+// A recipient of type p256: the content key, sealed with HPKE for one token. info = "lnx/1 container-key" 00 salt, aad = key
+// commitment.
+struct SealedKey {
+  std::string to;  // key id
+  std::vector<uint8_t> info, aad, enc, ciphertext;
+};
+
+// Whoever can find keys that are not at hand, such as a licence and its dongle. Asked only for containers that need it, after
+// their signature was checked. Both return false when they have nothing to do with the key, and throw when they refuse it.
+class KeySource {
+ public:
+  virtual ~KeySource() = default;
+  virtual bool Family(const PublicManifest& model, const std::string& kid, std::array<uint8_t, 32>* key) = 0;
+  virtual bool Direct(const PublicManifest& model, const SealedKey& sealed, std::array<uint8_t, 32>* content_key) = 0;
+  // Called when nothing opened the container: throws what a person should know, or returns.
+  virtual void Refuse(const PublicManifest& model) = 0;
+};
+
 struct KeyRing {
   std::vector<FamilyKey> families;
+  KeySource* source = nullptr;  // asked after the families; borrowed
   KeyRing() = default;
   KeyRing(KeyRing&&) = default;
   KeyRing& operator=(KeyRing&&) = default;

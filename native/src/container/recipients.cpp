@@ -58,6 +58,34 @@ bool UnwrapFamily(const json& item, const FamilyKey& family, const Preamble& pre
   return gcm.Decrypt({nonce.data(), nonce.size()}, preamble.commitment, {wrapped.data(), wrapped.size()}, cek->data());
 }
 
+// The family key comes from a licence; it lives here no longer than the unwrapping takes.
+bool UnwrapBySource(const json& item, const std::string& kid, const Preamble& preamble, const PublicManifest& manifest,
+                    KeySource& source, const std::string& where, crypto::Key256* cek) {
+  FamilyKey family{kid, {}};
+  if (!source.Family(manifest, kid, &family.key)) return false;
+  const bool opened = UnwrapFamily(item, family, preamble, cek);
+  platform::SecureWipe(family.key.data(), family.key.size());
+  if (!opened) {
+    Fail(LNX_E_KEY_COMMITMENT, {"a key named \"" + kid + "\" that does not open this file", "the key it was packed with", where});
+  }
+  return true;
+}
+
+SealedKey ReadSealed(const json& item, const Preamble& preamble, const std::string& where) {
+  SealedKey sealed;
+  if (!item.contains("to") || !item["to"].is_string() || !Field(item, "enc", 65, &sealed.enc) ||
+      !Field(item, "ct", 48, &sealed.ciphertext)) {
+    Malformed("a p256 recipient without to, enc, ct", where);
+  }
+  sealed.to = item["to"].get<std::string>();
+  const Bytes head = Text("lnx/1 container-key");
+  sealed.info.assign(head.begin(), head.end());
+  sealed.info.push_back(0);
+  sealed.info.insert(sealed.info.end(), preamble.salt.begin(), preamble.salt.end());
+  sealed.aad.assign(preamble.commitment.begin(), preamble.commitment.end());
+  return sealed;
+}
+
 bool Committed(const crypto::Key256& cek, const Preamble& preamble) {
   uint8_t commitment[32];
   crypto::HkdfSha256({cek.data(), cek.size()}, preamble.salt, Text("lnx/1 commit"), commitment, sizeof commitment);
@@ -66,7 +94,8 @@ bool Committed(const crypto::Key256& cek, const Preamble& preamble) {
 
 }  // namespace
 
-crypto::Key256 FindContentKey(Bytes recipients_json, const Preamble& preamble, const KeyRing& keys, const std::string& where) {
+crypto::Key256 FindContentKey(Bytes recipients_json, const Preamble& preamble, const PublicManifest& manifest,
+                              const KeyRing& keys, const std::string& where) {
   std::vector<uint8_t> mac;
   const Bytes array = Split(recipients_json, &mac, where);
   const json recipients = json::parse(array.begin(), array.end(), nullptr, false);
@@ -100,12 +129,18 @@ crypto::Key256 FindContentKey(Bytes recipients_json, const Preamble& preamble, c
           opened = true;
         }
       }
+      if (!opened && keys.source != nullptr) opened = UnwrapBySource(item, kid, preamble, manifest, *keys.source, where, &cek);
+    } else if (type == "p256") {
+      const SealedKey sealed = ReadSealed(item, preamble, where);
+      needed += (needed.empty() ? "" : ", ") + std::string("token ") + Shortened(sealed.to, 32);
+      opened = keys.source != nullptr && keys.source->Direct(manifest, sealed, &cek);
     } else {
       needed += (needed.empty() ? "" : ", ") + std::string("recipient type \"") + Shortened(type, 32) + "\"";
     }
     if (opened) break;
   }
   if (!opened) {
+    if (keys.source != nullptr) keys.source->Refuse(manifest);
     std::string have;
     for (const FamilyKey& family : keys.families) have += (have.empty() ? "" : ", ") + std::string("\"") + family.kid + "\"";
     Fail(LNX_E_NO_RECIPIENT,

@@ -10,7 +10,9 @@
 
 namespace lnx::container {
 
-// LNX_E_RECIPIENTS (malformed, or MAC wrong), LNX_E_NO_RECIPIENT, LNX_E_KEY_COMMITMENT. The caller wipes the key.
-crypto::Key256 FindContentKey(Bytes recipients_json, const Preamble& preamble, const KeyRing& keys, const std::string& where);
+// LNX_E_RECIPIENTS (malformed, or MAC wrong), LNX_E_NO_RECIPIENT, LNX_E_KEY_COMMITMENT, and what the key source refuses with. The
+// caller wipes the key.
+crypto::Key256 FindContentKey(Bytes recipients_json, const Preamble& preamble, const PublicManifest& manifest,
+                              const KeyRing& keys, const std::string& where);
 
 }  // namespace lnx::container

@@ -1,12 +1,16 @@
 #include "container/trust.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/moment.h"
 #include "base/platform.h"
 #include "base/status.h"
 #include "base/utf8.h"
 #include "container/base64.h"
+#include "container/dsse.h"
 #include "crypto/crypto.h"
 
 namespace lnx::container {
@@ -14,15 +18,8 @@ namespace {
 
 constexpr char kPayloadType[] = "application/vnd.lnx.container;v=1";
 constexpr size_t kMaxKeyFileBytes = 64 * 1024;
-
-// The DSSE pre-authentication encoding (secure-systems-lab/dsse, protocol.md).
-std::vector<uint8_t> Pae(Bytes body) {
-  const std::string type = kPayloadType;
-  const std::string head = "DSSEv1 " + std::to_string(type.size()) + " " + type + " " + std::to_string(body.size) + " ";
-  std::vector<uint8_t> text(head.begin(), head.end());
-  text.insert(text.end(), body.begin(), body.end());
-  return text;
-}
+constexpr size_t kMaxListBytes = 256 * 1024;
+constexpr char kRootEnd[] = ".root-pub.pem", kListEnd[] = ".keylist.json";
 
 std::string TrustFolder() {
   std::string folder = platform::GetEnv("LNX_TRUST_DIR");
@@ -34,16 +31,22 @@ std::string TrustFolder() {
 #endif
 }
 
-TrustedKey ReadKey(const std::string& path) {
-  std::unique_ptr<platform::FileView> file;
+std::unique_ptr<platform::FileView> ReadFile(const std::string& path, size_t max_bytes, LnxStatus status) {
   try {
-    file = platform::FileView::Open(path, kMaxKeyFileBytes);
+    return platform::FileView::Open(path, max_bytes);
   } catch (const Error& error) {
-    Fail(LNX_E_KEY_FILE, {error.finding().found, "a PEM file with a public key", path, {}, error.finding().os_code});
+    Fail(status, {error.finding().found, "a readable file", path, {}, error.finding().os_code});
   }
-  const Bytes bytes = file->bytes();
-  const std::string pem(reinterpret_cast<const char*>(bytes.data), bytes.size);
+}
+
+TrustedKey ReadKey(const std::string& path) {
+  const auto file = ReadFile(path, kMaxKeyFileBytes, LNX_E_KEY_FILE);
+  const std::string pem(reinterpret_cast<const char*>(file->bytes().data), file->bytes().size);
   return {crypto::ReadP256PublicPem(pem, path), path};
+}
+
+bool IsGiven(const std::string& path, const std::vector<std::string>& given) {
+  return std::find(given.begin(), given.end(), path) != given.end();
 }
 
 bool EndsWith(const std::string& text, const std::string& end) {
@@ -63,12 +66,54 @@ std::string KeyId(Bytes point) {
   return id;
 }
 
-TrustStore TrustStore::Load(const std::vector<std::string>& pem_files) {
-  TrustStore store;
-  for (const std::string& path : platform::ListFiles(TrustFolder())) {
-    if (EndsWith(path, ".pem")) store.keys.push_back(ReadKey(path));
+namespace {
+
+// The keys that may sign containers: those trusted by themselves and those that a list gives this role.
+std::vector<NamedKey> ContainerKeys(const TrustStore& trust) {
+  std::vector<NamedKey> keys;
+  for (const TrustedKey& key : trust.keys) {
+    const Bytes point{key.point.data(), key.point.size()};
+    keys.push_back({KeyId(point), point});
   }
-  for (const std::string& path : pem_files) store.keys.push_back(ReadKey(path));
+  for (const KeyList& list : trust.lists) {
+    for (const RoleKey& key : list.keys) {
+      if (key.role == Role::kContainer) keys.push_back({key.keyid, {key.point.data(), key.point.size()}});
+    }
+  }
+  return keys;
+}
+
+// The roots that are built into this library; empty unless the supplier's build names them (container/roots.inc).
+std::vector<RootKey> BuiltInRoots() {
+  std::vector<RootKey> roots;
+  static const std::vector<std::array<uint8_t, 65>> points = {
+#include "container/roots.inc"
+  };
+  roots.reserve(points.size());
+  for (const auto& point : points) roots.push_back({KeyId({point.data(), point.size()}), "built-in", point});
+  return roots;
+}
+
+}  // namespace
+
+TrustStore TrustStore::Load(const std::vector<std::string>& given) {
+  TrustStore store;
+  std::vector<std::string> files = platform::ListFiles(TrustFolder());
+  files.insert(files.end(), given.begin(), given.end());
+  store.roots = BuiltInRoots();
+  const bool pinned = !store.roots.empty();  // then no other root counts
+  for (const std::string& path : files) {
+    if (pinned || !EndsWith(path, kRootEnd)) continue;
+    const TrustedKey key = ReadKey(path);
+    store.roots.push_back({KeyId({key.point.data(), key.point.size()}), path, key.point});
+  }
+  for (const std::string& path : files) {
+    if (EndsWith(path, kListEnd)) {
+      AddKeyList(OpenKeyList(ReadFile(path, kMaxListBytes, LNX_E_KEY_LIST)->bytes(), store.roots, path), &store.lists);
+    } else if (!EndsWith(path, kRootEnd) && (EndsWith(path, ".pem") || IsGiven(path, given))) {
+      store.keys.push_back(ReadKey(path));
+    }
+  }
   return store;
 }
 
@@ -77,6 +122,7 @@ std::string CheckSignature(Bytes signatures_json, Bytes signed_part, const Trust
   const std::string expected = "[{\"keyid\": 16 hex digits, \"sig\": base64 of 64 bytes}]";
   if (!json.is_array() || json.empty() || json.size() > 16)
     Fail(LNX_E_SIGNATURE, {"a malformed signature block", expected, where});
+  const std::vector<NamedKey> keys = ContainerKeys(trust);
   std::string seen;
   std::vector<uint8_t> message;
   bool known = false;
@@ -87,14 +133,13 @@ std::string CheckSignature(Bytes signatures_json, Bytes signed_part, const Trust
     }
     const auto id = item["keyid"].get<std::string>();
     seen += (seen.empty() ? "" : ", ") + Shortened(id, 32);
-    for (const TrustedKey& key : trust.keys) {
-      if (KeyId({key.point.data(), key.point.size()}) != id) continue;
+    for (const NamedKey& key : keys) {
+      if (key.keyid != id) continue;
       known = true;
       std::vector<uint8_t> signature;
-      if (message.empty()) message = Pae(signed_part);
+      if (message.empty()) message = PreAuthentication(kPayloadType, signed_part);
       if (DecodeBase64(item["sig"].get<std::string>(), &signature) &&
-          crypto::VerifyP256({key.point.data(), key.point.size()}, {message.data(), message.size()},
-                             {signature.data(), signature.size()})) {
+          crypto::VerifyP256(key.point, {message.data(), message.size()}, {signature.data(), signature.size()})) {
         return id;
       }
     }
@@ -104,8 +149,32 @@ std::string CheckSignature(Bytes signatures_json, Bytes signed_part, const Trust
   for (const TrustedKey& key : trust.keys) {
     trusted += (trusted.empty() ? "" : ", ") + KeyId({key.point.data(), key.point.size()}) + " (" + key.source + ")";
   }
+  for (const KeyList& list : trust.lists) {
+    for (const RoleKey& key : list.keys) {
+      if (key.role == Role::kContainer) trusted += (trusted.empty() ? "" : ", ") + key.keyid + " (list of " + list.root + ")";
+    }
+  }
   Fail(LNX_E_UNTRUSTED_KEY,
        {"signed by " + seen, trusted.empty() ? "a trusted key; none is installed" : "one of " + trusted, where});
+}
+
+void CheckDaysOfKey(const TrustStore& trust, const std::string& keyid, const std::string& released, const std::string& where) {
+  for (const NamedKey& key : ContainerKeys({trust.keys, {}, {}})) {
+    if (key.keyid == keyid) return;  // trusted by itself, without days
+  }
+  int64_t first = UnixNanos() / 1000000000, last = first;
+  if (ParseDay(released, &last)) {
+    first = last - 86399;
+  } else if (ParseMoment(released, &last)) {
+    first = last;
+  }
+  for (const KeyList& list : trust.lists) {
+    for (const RoleKey& key : list.keys) {
+      if (key.keyid != keyid || (key.not_before <= last && first <= key.not_after)) continue;
+      Fail(LNX_E_UNTRUSTED_KEY, {"signed by " + keyid + " for " + (released.empty() ? "today" : released),
+                                 "a release within the days of that key", where});
+    }
+  }
 }
 
 }  // namespace lnx::container

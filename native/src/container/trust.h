@@ -14,4 +14,7 @@ std::string KeyId(Bytes point);
 // Returns the key id that signed. LNX_E_SIGNATURE (malformed, or does not match), LNX_E_UNTRUSTED_KEY.
 std::string CheckSignature(Bytes signatures_json, Bytes signed_part, const TrustStore& trust, const std::string& where);
 
+// A key of a list counts for containers whose `released` (without one: today) lies in its days. LNX_E_UNTRUSTED_KEY.
+void CheckDaysOfKey(const TrustStore& trust, const std::string& keyid, const std::string& released, const std::string& where);
+
 }  // namespace lnx::container

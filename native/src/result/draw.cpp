@@ -149,7 +149,6 @@ void Banner(const Painter& painter, const manifest::Manifest& manifest, const Im
   std::snprintf(text, sizeof text, "%s  %.3f", manifest::VerdictName(image.summary.verdict), image.summary.score_raw);
   std::string line = text;
   if (image.classes.size() > 0) line += "  " + Caption(manifest, image.classes[0].class_id, image.classes[0].score);
-  if (image.summary.flags & LNX_SUMMARY_EVALUATION) line += "  EVALUATION";
   painter.Fill(0, 0, canvas.width, painter.TextHeight() + 2, VerdictColor(image.summary.verdict), 0.85f);
   painter.Text(4, 1, line, {255, 255, 255});
 }
@@ -179,6 +178,8 @@ void Draw(const Storage& storage, uint32_t i, const LnxDrawStyle& style, const C
                 Caption(manifest, object.class_id, object.score), LabelColor(manifest, object.class_id));
   }
   if (style.hide_banner == 0) Banner(painter, manifest, image, canvas);
+  // An evaluation shows itself also where the banner is hidden or too narrow.
+  if ((image.summary.flags & LNX_SUMMARY_EVALUATION) != 0) painter.Tag(0, canvas.height, "EVALUATION", {40, 40, 200});
 }
 
 }  // namespace lnx::result

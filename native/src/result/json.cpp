@@ -89,6 +89,7 @@ std::string ToJson(const Storage& storage, uint32_t i) {
   j["model"] = {{"name", manifest.name}, {"version", manifest.version}, {"sha256", sha}};
   j["provider"] = ProviderName(s.provider);
   j["precision"] = PrecisionName(s.precision);
+  j["evaluation"] = (s.flags & LNX_SUMMARY_EVALUATION) != 0;
   j["timings_us"] = {{"queue", s.timings.queue},
                      {"pre", s.timings.pre},
                      {"host_to_device", s.timings.host_to_device},

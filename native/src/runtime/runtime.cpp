@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/platform.h"
+#include "crypto/crypto.h"
 #include "runtime/loader.h"
 #include "runtime/ort.h"
 
@@ -46,6 +47,21 @@ std::mutex& LoadMutex() {
   Fail(told->status, {places, "ONNX Runtime 1.21 or later for this machine", told->path});
 }
 
+// The library is exactly one of those that a licence names.
+void RequirePinned(const std::string& path, const std::vector<std::string>& pinned) {
+  if (pinned.empty()) return;
+  const auto file = platform::FileView::Open(path, 4ull << 30);
+  static const char* digits = "0123456789abcdef";
+  std::string hex;
+  for (const uint8_t byte : crypto::Sha256(file->bytes())) {
+    hex += digits[byte >> 4];
+    hex += digits[byte & 15];
+  }
+  if (std::find(pinned.begin(), pinned.end(), hex) != pinned.end()) return;
+  Fail(LNX_E_LICENSE_RUNTIME,
+       {"SHA-256 " + hex, "one of those in the licence: " + pinned.front() + (pinned.size() > 1 ? ", ..." : ""), path});
+}
+
 }  // namespace
 
 std::string TakeMessage(const OrtFunctions& ort, OrtStatus* status) {
@@ -74,17 +90,26 @@ const RuntimeInfo* Runtime::Loaded() noexcept {
   return runtime != nullptr ? &runtime->state_->info : nullptr;
 }
 
-Runtime& Runtime::Get(const std::string& runtime_dir) {
+Runtime& Runtime::Get(const std::string& runtime_dir, const std::vector<std::string>& pinned) {
   const std::lock_guard<std::mutex> lock(LoadMutex());
   std::vector<Candidate> candidates = FindCandidates(runtime_dir);
   if (Runtime* runtime = loaded.load()) {
     for (const Candidate& candidate : candidates) {
       if (candidate.status != LNX_OK) continue;
-      if (platform::AbsolutePath(candidate.path) == platform::AbsolutePath(runtime->info().path)) return *runtime;
+      if (platform::AbsolutePath(candidate.path) == platform::AbsolutePath(runtime->info().path)) {
+        RequirePinned(runtime->info().path, pinned);
+        return *runtime;
+      }
       Fail(LNX_E_RUNTIME_CONFLICT, {"already loaded: " + runtime->info().path, candidate.path, candidate.source});
     }
-    if (runtime_dir.empty()) return *runtime;
+    if (runtime_dir.empty()) {
+      RequirePinned(runtime->info().path, pinned);
+      return *runtime;
+    }
     FailNotFound(candidates);
+  }
+  for (const Candidate& candidate : candidates) {
+    if (candidate.status == LNX_OK) RequirePinned(candidate.path, pinned);
   }
   platform::StayLoaded();
   LoadedLibrary library;

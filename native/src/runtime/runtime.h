@@ -25,8 +25,9 @@ void SetLog(LnxLog log, void* user);
 class Runtime {
  public:
   // Loads on first use; later calls must find the same library or LNX_E_RUNTIME_CONFLICT. runtime_dir "" = search.
-  // LNX_E_RUNTIME_NOT_FOUND (with every place looked at), _LOAD, _ARCH, _API, _TOO_OLD.
-  static Runtime& Get(const std::string& runtime_dir);
+  // LNX_E_RUNTIME_NOT_FOUND (with every place looked at), _LOAD, _ARCH, _API, _TOO_OLD. pinned: SHA-256 (hex) of the libraries
+  // that are allowed, checked before one is loaded, none = any; LNX_E_LICENSE_RUNTIME.
+  static Runtime& Get(const std::string& runtime_dir, const std::vector<std::string>& pinned = {});
   static const RuntimeInfo* Loaded() noexcept;  // NULL before the first success
 
   const RuntimeInfo& info() const;

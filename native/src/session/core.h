@@ -17,6 +17,7 @@
 #include "manifest/manifest.h"
 #include "result/result.h"
 #include "runtime/runtime.h"
+#include "session/licensing.h"
 #include "session/parameters.h"
 #include "session/stages.h"
 #include "session/text.h"
@@ -69,6 +70,7 @@ class SlotUse {
 struct Core {
   std::string path, session_id;
   std::unique_ptr<container::Container> container;
+  std::unique_ptr<Licensing> licensing;
   std::shared_ptr<const manifest::Manifest> manifest;
   std::unique_ptr<runtime::Model> model;
   std::unique_ptr<image::Pipeline> pipeline;

@@ -88,6 +88,7 @@ void FillSummary(const Core& core, const LnxImage& image, LnxSummary* s) {
   s->precision = core.model->inputs()[core.image_input].dtype == manifest::DType::kF16 ? LNX_PRECISION_FP16 : LNX_PRECISION_FP32;
   s->flags = core.warm ? LNX_SUMMARY_WARMED : 0;
   if (!core.model->fallback_reason().empty()) s->flags |= LNX_SUMMARY_CPU_FALLBACK;
+  if (core.licensing && core.licensing->evaluation()) s->flags |= LNX_SUMMARY_EVALUATION;
   s->image_width = image.width;
   s->image_height = image.height;
   std::copy(core.container->model_sha256().begin(), core.container->model_sha256().end(), s->model_sha256);

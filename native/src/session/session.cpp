@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/platform.h"
 #include "base/status.h"
+#include "license/opener.h"
 #include "session/core.h"
 #include "session/graphs.h"
 
@@ -131,6 +132,27 @@ void BuildText(Core& core, runtime::Runtime& runtime, const runtime::DeviceReque
   core.text = std::make_unique<TextReader>(core.manifest, std::move(models), std::move(dictionary));
 }
 
+// Reads the container with the keys that are at hand: the caller's key file, or a licence and its dongle.
+std::unique_ptr<container::Container> OpenContainer(const std::string& path, const LnxInitOptions& options,
+                                                    const Reporter& report, std::shared_ptr<license::Guard>* guard) {
+  std::vector<std::string> trusted;
+  trusted.reserve(options.trusted_key_count);
+  for (uint32_t i = 0; i < options.trusted_key_count; ++i) trusted.emplace_back(options.trusted_keys[i]);
+  const container::TrustStore trust = container::TrustStore::Load(trusted);
+  container::KeyRing keys = container::KeyRing::Load(options.key_file != nullptr ? options.key_file : "");
+  license::OpenOptions licensing;
+  licensing.license_file = options.license_file != nullptr ? options.license_file : "";
+  licensing.wait_ms = options.license_wait_ms;
+  licensing.has_own_keys = !keys.families.empty();
+  licensing.waiting = [&report] { report("verify", 0.5); };
+  license::Opener opener(licensing, trust);
+  keys.source = &opener;
+  auto container = std::make_unique<container::Container>(container::Container::Open(path, trust, keys, report));
+  opener.Opened(container->manifest());
+  *guard = opener.guard();
+  return container;
+}
+
 std::string Quoted(const std::string& text) {
   return ordered_json(text).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
@@ -152,20 +174,15 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   core.path = model_path;
   runtime::SetLog(options.log, options.log_user);
 
-  std::vector<std::string> trusted;
-  trusted.reserve(options.trusted_key_count);
-  for (uint32_t i = 0; i < options.trusted_key_count; ++i) trusted.emplace_back(options.trusted_keys[i]);
-  {
-    const container::TrustStore trust = container::TrustStore::Load(trusted);
-    const container::KeyRing keys = container::KeyRing::Load(options.key_file != nullptr ? options.key_file : "");
-    core.container = std::make_unique<container::Container>(container::Container::Open(model_path, trust, keys, report));
-  }
+  std::shared_ptr<license::Guard> guard;
+  core.container = OpenContainer(model_path, options, report, &guard);
   core.manifest = std::make_shared<const manifest::Manifest>(manifest::Parse(core.container->Read("manifest.json"), model_path));
   const manifest::Manifest& m = *core.manifest;
   const manifest::Graph& graph = m.graphs[0];
 
   report("load", 0);
-  runtime::Runtime& runtime = runtime::Runtime::Get(options.runtime_dir != nullptr ? options.runtime_dir : "");
+  runtime::Runtime& runtime = runtime::Runtime::Get(options.runtime_dir != nullptr ? options.runtime_dir : "",
+                                                    guard ? guard->license().runtime_sha256 : std::vector<std::string>());
   runtime::DeviceRequest request;
   request.device = options.device;
   request.allow_cpu_fallback = options.allow_cpu_fallback != 0;
@@ -212,12 +229,14 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
                                                                {"threshold", m.thresholds.score}})
                                                      .dump(-1, ' ', false, ordered_json::error_handler_t::replace));
   }
+  core.licensing = std::make_unique<Licensing>(std::move(guard), options, Quoted(m.name), core.session_id);
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
 Session::~Session() {
   state_->queue.reset();
   state_->core.slots.WaitAllFree();
+  state_->core.licensing.reset();
   if (!state_->core.events) return;
   state_->core.summary.reset();
   event::Log::Get().Write("lnx.session.stop", "{\"model\":" + Quoted(state_->core.manifest->name) + ",\"session\":\"" +
@@ -231,6 +250,7 @@ result::Storage* Session::Run(const LnxImage* images, uint32_t n, const LnxRunOp
   if (n > core.max_batch) {
     Fail(LNX_E_BATCH_SIZE, {std::to_string(n) + " images", "at most " + std::to_string(core.max_batch), "n"});
   }
+  core.licensing->RequireRun();
   const int64_t asked = NowMicros();
   const SlotUse slot(core.slots);
   try {
@@ -248,6 +268,7 @@ LnxTicket Session::Submit(const LnxImage* images, uint32_t n, const LnxRunOption
   if (n > state_->core.max_batch) {
     Fail(LNX_E_BATCH_SIZE, {std::to_string(n) + " images", "at most " + std::to_string(state_->core.max_batch), "n"});
   }
+  state_->core.licensing->RequireRun();
   return state_->queue->Submit(images, n, options);
 }
 
@@ -255,11 +276,11 @@ result::Storage* Session::Wait(LnxTicket ticket, uint32_t timeout_ms) { return s
 void Session::SetParam(const std::string& key, const LnxValue& value) { state_->core.parameters->Set(key, value); }
 void Session::GetParam(const std::string& key, LnxValue* value) { state_->core.parameters->Get(key, value); }
 std::string Session::DescribeJson() const { return session::DescribeJson(state_->core); }
-bool Session::SelfTest(LnxSelfTestReport* report) { return RunSelfTest(state_->core, report); }
-
-void Session::License(LnxLicenseInfo* info) const {
-  info->phase = LNX_LICENSE_NONE;
-  std::snprintf(info->reason, sizeof info->reason, "this model needs no licence");
+bool Session::SelfTest(LnxSelfTestReport* report) {
+  state_->core.licensing->RequireRun();
+  return RunSelfTest(state_->core, report);
 }
+
+void Session::License(LnxLicenseInfo* info) const { state_->core.licensing->Fill(info); }
 
 }  // namespace lnx::session

@@ -36,6 +36,7 @@ struct Worker::Thread {
   std::function<Outcome(Finder&)> job;
   Outcome outcome;
   Transport* transport = nullptr;  // for Cancel; owned by the thread
+  bool reachable = true;           // whether the service answered last
   bool working = false, abandoned = false, stopping = false, ended = false;
 
   void Run(const std::shared_ptr<Shared>& shared) {
@@ -62,6 +63,7 @@ struct Worker::Thread {
   void Work(std::unique_lock<std::mutex>& lock, Finder& finder) {
     const auto task = std::move(job);
     job = nullptr;
+    done.notify_all();
     lock.unlock();
     Outcome result;
     try {
@@ -79,16 +81,13 @@ struct Worker::Thread {
     lock.unlock();
     Code code = own.Open();
     if (code == kSuccess) code = own.WaitForChange(shared.limits.watch_ms);
-    if (code == kSuccess) {
-      shared.TellChange();
-    } else if (code != kTimeout && code != kCancelled) {
-      own.Close();  // a new context next time
-    }
+    const bool quiet = code == kTimeout || code == kCancelled, reached = quiet || code == kSuccess;
+    if (!reached) own.Close();  // a new context next time
+    if (code == kSuccess || reached != reachable) shared.TellChange();
+    reachable = reached;
     lock.lock();
     // Without a service, and after a change, the thread rests: some systems report the same change without end.
-    const uint32_t rest = code == kTimeout || code == kCancelled ? 0
-                          : code == kSuccess                     ? shared.limits.rest_ms
-                                                                 : shared.limits.watch_ms;
+    const uint32_t rest = quiet ? 0 : code == kSuccess ? shared.limits.rest_ms : shared.limits.watch_ms;
     if (rest > 0) wake.wait_for(lock, milliseconds(rest), [&] { return job || stopping || abandoned; });
   }
 };
@@ -110,9 +109,12 @@ Worker::~Worker() {
   std::unique_lock<std::mutex> lock(thread_->mutex);
   thread_->stopping = true;
   thread_->wake.notify_all();
-  if (thread_->transport != nullptr) thread_->transport->Cancel();
   if (thread_->abandoned) return;
-  thread_->done.wait_for(lock, milliseconds(shared_->limits.watch_ms + 500), [&] { return thread_->ended; });
+  const auto give_up = std::chrono::steady_clock::now() + milliseconds(shared_->limits.watch_ms + 500);
+  while (!thread_->ended && std::chrono::steady_clock::now() < give_up) {
+    if (thread_->transport != nullptr) thread_->transport->Cancel();
+    thread_->done.wait_for(lock, milliseconds(10), [&] { return thread_->ended; });
+  }
 }
 
 std::shared_ptr<Worker::Thread> Worker::Start() {
@@ -136,7 +138,12 @@ Outcome Worker::Do(std::function<Outcome(Finder&)> job) {
   thread.job = std::move(job);
   thread.working = true;
   thread.wake.notify_all();
-  if (thread.transport != nullptr) thread.transport->Cancel();
+  // A cancel that comes before the wait has begun is lost: it is repeated until the job is taken.
+  const auto give_up = std::chrono::steady_clock::now() + milliseconds(hang);
+  while (thread.job && std::chrono::steady_clock::now() < give_up) {
+    if (thread.transport != nullptr) thread.transport->Cancel();
+    thread.done.wait_for(lock, milliseconds(10), [&] { return !thread.job; });
+  }
   if (thread.done.wait_for(lock, milliseconds(hang), [&] { return !thread.working; })) return thread.outcome;
   thread.abandoned = true;
   thread.job = nullptr;

@@ -14,13 +14,14 @@ from lnx.container.keys import (
     new_family_key,
 )
 from lnx.container.reader import Container, inspect_container, read_container, verify_container
-from lnx.container.writer import FamilyRecipient, OpenRecipient, PublicInfo, Recipient, write_container
+from lnx.container.writer import FamilyRecipient, OpenRecipient, P256Recipient, PublicInfo, Recipient, write_container
 
 __all__ = [
     "Container",
     "FamilyKey",
     "FamilyRecipient",
     "OpenRecipient",
+    "P256Recipient",
     "PublicInfo",
     "Recipient",
     "inspect_container",

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lnx.container import layout
+from lnx.container import hpke, layout
 from lnx.container.keys import key_id
 from lnx.errors import LnxError
 
@@ -72,6 +72,22 @@ class FamilyRecipient:
             "type": "family",
             "kid": self.kid,
             "nonce": base64.b64encode(nonce).decode(),
+            "ct": base64.b64encode(sealed).decode(),
+        }
+
+
+@dataclass(frozen=True)
+class P256Recipient:
+    """One dongle, by the public key in its slot 9E. A licence for that dongle must lie on the PC; it need not carry a family key."""
+
+    public_key: ec.EllipticCurvePublicKey
+
+    def wrap(self, cek: bytes, salt: bytes, commitment: bytes) -> dict[str, str]:
+        enc, sealed = hpke.seal(self.public_key, cek, b"lnx/1 container-key\0" + salt, commitment)
+        return {
+            "type": "p256",
+            "to": key_id(self.public_key),
+            "enc": base64.b64encode(enc).decode(),
             "ct": base64.b64encode(sealed).decode(),
         }
 

@@ -1,0 +1,184 @@
+#include "license/opener.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/platform.h"
+#include "base/status.h"
+#include "license/tokens.h"
+
+namespace lnx::license {
+namespace {
+
+std::string LicenseFolder() {
+  std::string folder = platform::GetEnv("LNX_LICENSE_DIR");
+  if (!folder.empty()) return folder;
+#if defined(_WIN32)
+  return platform::JoinPath(platform::GetEnv("ProgramData"), "LNX\\licenses");
+#else
+  return "/var/lib/lnx/licenses";
+#endif
+}
+
+bool IsLicense(const std::string& path) { return path.size() > 4 && path.compare(path.size() - 4, 4, ".lic") == 0; }
+
+int64_t UnixSeconds(const Environment& environment) {
+  return environment.unix_seconds ? environment.unix_seconds() : UnixNanos() / 1000000000;
+}
+
+}  // namespace
+
+Opener::Opener(OpenOptions options, const container::TrustStore& trust, Environment environment)
+    : options_(std::move(options)), trust_(trust), environment_(std::move(environment)) {}
+
+void Opener::TakeFile(const std::string& path, Licenses* found) {
+  try {
+    std::unique_ptr<platform::FileView> file;
+    try {
+      file = platform::FileView::Open(path, kMaxLicenseBytes + 1);
+    } catch (const Error& error) {
+      const bool large = error.status() == LNX_E_LIMIT;
+      Fail(large ? LNX_E_LICENSE_FORMAT : LNX_E_LICENSE_MISSING,
+           {error.finding().found, "a licence file", path, {}, error.finding().os_code});
+    }
+    found->push_back(std::make_shared<const License>(Verify(file->bytes(), trust_, path)));
+  } catch (const Error&) {
+    bad_.push_back(std::current_exception());
+  }
+}
+
+void Opener::TakeFolder(const std::string& folder, Licenses* found) {
+  places_ += (places_.empty() ? "" : ", ") + folder;
+  for (const std::string& path : platform::ListFiles(folder)) {
+    if (IsLicense(path)) TakeFile(path, found);
+  }
+}
+
+void Opener::TakeTokens(Licenses* found) {
+  places_ += (places_.empty() ? "" : ", ") + std::string("the tokens");
+  for (const std::vector<uint8_t>& content : SharedTokens(environment_)->ReadLicenses()) {
+    try {
+      found->push_back(
+          std::make_shared<const License>(Verify({content.data(), content.size()}, trust_, "object 5FC120 of a token")));
+    } catch (const Error&) {
+      bad_.push_back(std::current_exception());
+    }
+  }
+}
+
+void Opener::Search() {
+  if (searched_) return;
+  searched_ = true;
+  Licenses found;
+  if (!options_.license_file.empty()) {
+    if (IsLicense(options_.license_file)) {
+      places_ = options_.license_file;
+      TakeFile(options_.license_file, &found);
+    } else {
+      TakeFolder(options_.license_file, &found);
+    }
+  } else {
+    TakeFolder(LicenseFolder(), &found);
+    if (found.empty()) TakeTokens(&found);
+  }
+  licenses_ = Counting(std::move(found));
+}
+
+// What holds before any dongle is asked: the licence's days, the model, and that it is not an older one than ran here before.
+void Opener::RequireAllowed(const License& license, const container::PublicManifest& model) const {
+  const Seen seen = Memory(environment_.memory_files).Load();
+  const Clock clock = JudgeClock(UnixSeconds(environment_), seen, license.issued_at);
+  const Standing days = StandingOfDays(license, clock);
+  if (days.phase == LNX_LICENSE_BLOCKED) Fail(days.status, {days.found, "a licence that is valid today", license.where});
+  if (days.phase == LNX_LICENSE_GRACE) Fail(LNX_E_LICENSE_GRACE, {days.found, "a licence that is valid today", license.where});
+  RequireModel(license, model, clock.effective);
+  const auto known = seen.epochs.find(model.model_id);
+  if (known != seen.epochs.end() && model.epoch < known->second) {
+    Fail(LNX_E_MODEL_ROLLED_BACK, {"epoch " + std::to_string(model.epoch) + " of model \"" + model.model_id + "\"",
+                                   std::to_string(known->second) + " or later, which ran here before", license.where});
+  }
+}
+
+// Waits until the dongle of one of the licences is there.
+std::shared_ptr<Guard> Opener::Ready(const Licenses& licenses, const container::PublicManifest& model) {
+  std::vector<std::shared_ptr<Guard>> guards;
+  int64_t wait_ms = options_.wait_ms;
+  for (const auto& license : licenses) {
+    RequireAllowed(*license, model);
+    guards.push_back(Guard::For(license, environment_));
+    if (options_.wait_ms == 0) wait_ms = std::max<int64_t>(wait_ms, static_cast<int64_t>(license->grace.boot_s) * 1000);
+  }
+  const int64_t end = NowMicros() / 1000 + wait_ms;
+  State last;
+  for (;;) {
+    bool starting = false;
+    for (const auto& guard : guards) {
+      last = guard->WaitReady(guards.size() == 1 ? 100 : 10);
+      if (last.phase == LNX_LICENSE_OK) return guard;
+      if (last.phase == LNX_LICENSE_GRACE) {
+        Fail(LNX_E_LICENSE_GRACE, {last.reason, "the dongle", guard->license().where});
+      }
+      starting = starting || last.phase == LNX_LICENSE_STARTING;
+    }
+    const int64_t left = end - NowMicros() / 1000;
+    if (left <= 0 || !starting) break;
+    if (options_.waiting) options_.waiting();
+  }
+  // The reason that says most is the last one of the licence that comes first.
+  const State state = guards.front()->Now();
+  const License& license = guards.front()->license();
+  std::string serials;
+  for (const Dongle& dongle : license.dongles)
+    serials += (serials.empty() ? "" : ", ") + (dongle.serial.empty() ? dongle.keyid : dongle.serial);
+  const LnxStatus status = state.status != LNX_OK ? state.status : static_cast<LnxStatus>(LNX_E_TOKEN_HANGS);
+  Fail(status, {state.reason, "the dongle " + serials, license.where});
+}
+
+bool Opener::Family(const container::PublicManifest& model, const std::string& kid, crypto::Key256* key) {
+  Search();
+  Licenses carrying;
+  for (const auto& license : licenses_) {
+    const auto carries = [&](const WrappedKey& wrapped) { return wrapped.kid == kid; };
+    if (std::any_of(license->keys.begin(), license->keys.end(), carries)) carrying.push_back(license);
+  }
+  if (carrying.empty()) return false;
+  const std::shared_ptr<Guard> guard = Ready(carrying, model);
+  guard->OpenFamily(kid, key);
+  guard_ = guard;
+  return true;
+}
+
+bool Opener::Direct(const container::PublicManifest& model, const container::SealedKey& sealed, crypto::Key256* content_key) {
+  Search();
+  Licenses fitting;
+  for (const auto& license : licenses_) {
+    if (license->FindDongle(sealed.to) != nullptr) fitting.push_back(license);
+  }
+  if (fitting.empty()) return false;
+  const std::shared_ptr<Guard> guard = Ready(fitting, model);
+  if (!guard->OpenDirect(sealed, content_key)) return false;
+  guard_ = guard;
+  return true;
+}
+
+void Opener::Refuse(const container::PublicManifest& model) {
+  if (!bad_.empty()) std::rethrow_exception(bad_.front());
+  if (licenses_.empty()) {
+    if (options_.license_file.empty() && options_.has_own_keys) return;  // the container says which key it needs
+    Fail(LNX_E_LICENSE_MISSING, {"no licence", "a .lic file", places_});
+  }
+  std::string names;
+  for (const auto& license : licenses_) names += (names.empty() ? "" : ", ") + license->where;
+  Fail(LNX_E_MODEL_NOT_LICENSED,
+       {"no key for model \"" + model.model_id + "\" in " + names, "a licence that covers it", places_});
+}
+
+void Opener::Opened(const container::PublicManifest& model) {
+  if (!guard_) return;
+  guard_->memory().Remember(UnixSeconds(environment_), guard_->license().issued_at, model.model_id, model.epoch);
+}
+
+}  // namespace lnx::license
