@@ -45,7 +45,8 @@ class Events : public ::testing::Test {
     name_ = ::testing::UnitTest::GetInstance()->current_test_info()->name();
   }
   void Write(int i, size_t padding = 0) const {
-    Log::Get().Write("test", json({{"test", name_}, {"i", i}, {"pad", std::string(padding, 'x')}}).dump());
+    Log::Get().Write(
+        "test", "{\"i\":" + std::to_string(i) + ",\"pad\":\"" + std::string(padding, 'x') + "\",\"test\":\"" + name_ + "\"}");
   }
   static std::vector<std::filesystem::path> Files() {
     std::vector<std::filesystem::path> files;
@@ -61,6 +62,8 @@ class Events : public ::testing::Test {
     for (const auto& path : Files()) {
       std::ifstream file(path, std::ios::binary);
       for (std::string line; std::getline(file, line);) {
+        const size_t pad = line.find("\"pad\":\"");  // megabytes of it would take their time to parse
+        if (pad != std::string::npos) line.erase(pad + 7, line.find('"', pad + 7) - pad - 7);
         const json parsed = json::parse(line, nullptr, false);
         EXPECT_TRUE(parsed.is_object()) << path << ": " << line.substr(0, 80);
         if (parsed.is_object()) lines.push_back(parsed);
@@ -130,7 +133,7 @@ TEST_F(Events, ThatDoNotFitTheQueueAreCountedAndTheCountIsTheNextEvent) {
   // More at once than the writer can take away: large lines, so that it is slow, and a queue of 4096.
   const uint64_t lost_before = Lost();
   int written = 0;
-  for (; written < 30000; ++written) Write(written, written < 40 ? 1u << 20 : 0);
+  for (; written < 9000; ++written) Write(written, written < 20 ? 1u << 20 : 0);
   Log::Get().Flush(60000);
   Write(written++);
   const std::vector<json> own = Own();
