@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -38,11 +39,16 @@ class EventLog:
         self._file: IO[str] | None = None
         self._seq = 0
         self._dropped = 0
+        self._lock = threading.Lock()
 
     def write(self, event: str, **attributes: Any) -> None:
         """``event`` is a name of docs/reference/events.md; attributes are JSON values without personal data."""
         if self._folder is None:
             return
+        with self._lock:  # the historian tells from its own thread
+            self._write(event, attributes)
+
+    def _write(self, event: str, attributes: dict[str, Any]) -> None:
         try:
             file = self._open()
             if self._dropped:
