@@ -12,13 +12,13 @@
  */
 #include <errno.h>
 #include <modbus.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 static modbus_mapping_t* mapping;
