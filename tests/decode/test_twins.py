@@ -28,7 +28,7 @@ def blank(size: tuple[int, int]) -> Array:
 @given(seed=SEED, size=SIZE, letterbox=st.booleans(), aware=st.booleans())
 def test_a_detector_equals_its_twin(testing: ModuleType, kind: str, seed: int, size: tuple[int, int], letterbox: bool, aware: bool) -> None:
     part, outputs = heads(np.random.default_rng(seed), kind)
-    nms = {"kind": "class_aware" if aware else "class_agnostic", "iou": 0.5, "pre_top_k": 200, "max": 40}
+    nms = {"kind": "class_aware" if aware else "class_agnostic", "iou": 0.5, "pre_top_k": 200, "max": 40, "clip": letterbox}
     made = manifest(part, outputs, letterbox=letterbox, nms=nms)
     native, twin = both(testing, made, blank(size), outputs)
     same_objects(native, twin)

@@ -209,3 +209,17 @@ def test_a_wrong_op_is_refused_by_the_core_with_its_place(testing: ModuleType, o
     status, found = testing.parse_manifest(json.dumps(document))
     assert status == (220 if ops[0]["op"] == "sharpen" else 218)
     assert found.startswith(where)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 427), (257, 640), (143, 199)])
+def test_the_short_side_is_exact_whatever_the_division_gives(testing: ModuleType, width: int, height: int) -> None:
+    """427 * (235 / 427) is a hair under 235 in floating point; torchvision's size is 235 all the same."""
+    image = picture(3, width, height, 3)
+    longer = int(235 * max(width, height) / min(width, height))
+    size = (235, longer) if width <= height else (longer, 235)
+    expected = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+    scaled = resize(235, 235, "cubic", "pil", "short_side", rounding="floor")
+    made = recipe([scaled, {"op": "crop", "mode": "rect", "rect": [0, 0, *size]}], *size)
+    tensor, *_ = run_core(testing, made, image, fast=True)
+    np.testing.assert_array_equal(tensor[0], expected)
+    np.testing.assert_array_equal(preprocess(made, image)[0][0], expected)

@@ -68,6 +68,16 @@ def gpu(_: argparse.Namespace) -> None:
     run([PYTHON, "-m", "pytest", "-m", "gpu", "tests"])
 
 
+def parity(options: argparse.Namespace) -> None:
+    """Compare every family with the project that trains it; their environments are made under .cache once (several GB)."""
+    machine.system_packages(machine.BUILD_PACKAGES)
+    machine.environment("cpu,dev")
+    for name, packages in machine.PARITY.items():
+        machine.side_environment(name, packages)
+    flags = [flag for flag, given in (("--json", options.json), ("--write", options.write)) if given]
+    run([PYTHON, "-m", "tools.parity", *flags])
+
+
 def docs(options: argparse.Namespace) -> None:
     """Generate the reference pages; --check only says whether they are up to date."""
     if not PYTHON.exists():
@@ -104,6 +114,9 @@ def main(arguments: list[str]) -> int:
     add("kill-loop", kill_loop).add_argument("--kills", type=int, default=1000, help="(default: 1000)")
     add("gpu", gpu)
     add("windows", windows.command).add_argument("pytest", nargs="*", help="words for pytest, after --")
+    command = add("parity", parity)
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--write", action="store_true", help="write docs/parity.md")
     add("docs", docs).add_argument("--check", action="store_true", help="fail when a page is out of date")
     add("format", format_code)
 

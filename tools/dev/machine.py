@@ -68,6 +68,33 @@ PEER_PACKAGES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# Environments of `dev.py parity`: groups of packages, installed one after the other; a group may begin with options of pip.
+PARITY: dict[str, tuple[tuple[str, ...], ...]] = {
+    "parity-venv": (
+        ("torch==2.13.0", "torchvision==0.28.0", "timm==1.0.31", "transformers==5.23.0", "effdet==0.4.1", "anomalib==2.7.0"),
+        (
+            "onnx",
+            "onnxruntime==1.31.1",
+            "onnxscript",
+            "six",
+            "psutil",
+            "loguru",
+            "tabulate",
+            "addict",
+            "yapf",
+            "termcolor",
+            "terminaltables",
+        ),
+        ("--no-deps", "mmengine==0.10.7", "mmdet==3.3.0", "mmcv-lite==2.1.0", "shapely", "platformdirs", "thop", "psutil"),
+        ("--no-deps", "--no-build-isolation", "yolox==0.3.0"),
+    ),
+    "paddle-venv": (
+        ("paddlepaddle", "opencv-python-headless", "onnx", "onnxruntime==1.31.1", "pyyaml", "scipy", "matplotlib", "pycocotools"),
+        ("requests", "shapely", "tqdm", "typeguard", "six", "scikit-learn"),
+        ("--no-deps", "paddledet==2.6.0"),
+    ),
+}
+
 RUNTIMES = ("1.31.1", "1.26.0")  # ONNX Runtime versions that the product is tested with; the first is the default
 
 
@@ -123,6 +150,20 @@ def environment(extras: str) -> None:
         run([PYTHON, "-m", "pip", "install", "-q", "--upgrade", "pip"])
     say("building the core and installing the Python package (a minute or two the first time)")
     run([PYTHON, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", "-e", f"{ROOT}[{extras}]"])
+
+
+def side_environment(name: str, groups: Sequence[Sequence[str]]) -> None:
+    """Makes an environment under .cache with other people's packages, once."""
+    folder = CACHE / name
+    if (folder / "ready").exists():
+        return
+    say(f"making .cache/{name} (this downloads several GB)")
+    if not folder.exists():
+        venv.create(folder, with_pip=True)
+    python = folder / PYTHON.relative_to(VENV)
+    for group in groups:
+        run([python, "-m", "pip", "install", "-q", *group])
+    (folder / "ready").touch()
 
 
 def runtime_folder(version: str) -> Path:

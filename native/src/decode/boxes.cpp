@@ -23,6 +23,19 @@ void TakeBest(uint32_t most, Workspace* w) {
   w->sorted.assign(candidates.begin(), candidates.end());
 }
 
+void ClipToContent(const manifest::Nms& nms, const image::Geometry& g, Workspace* w) {
+  if (!nms.clip) return;
+  const auto left = static_cast<float>(g.content_x), right = static_cast<float>(g.content_x + g.content_width);
+  const auto top = static_cast<float>(g.content_y), bottom = static_cast<float>(g.content_y + g.content_height);
+  size_t kept = 0;
+  for (Candidate c : w->candidates) {
+    c.x1 = std::clamp(c.x1, left, right), c.x2 = std::clamp(c.x2, left, right);
+    c.y1 = std::clamp(c.y1, top, bottom), c.y2 = std::clamp(c.y2, top, bottom);
+    if (c.x2 > c.x1 && c.y2 > c.y1) w->candidates[kept++] = c;
+  }
+  w->candidates.resize(kept);
+}
+
 LnxRectF ToImage(const Candidate& c, const image::Geometry& g, manifest::BoxSpace space) {
   const bool input = space == manifest::BoxSpace::kInput;
   const auto x = [&](float v) {

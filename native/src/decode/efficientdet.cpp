@@ -34,6 +34,7 @@ class EfficientDet final : public Decoder {
     if (scores_.size() == 1 && options_.strides.size() > 1) {
       RequireSide(job.outputs[scores_[0]], 1, first, "anchors for the strides of the manifest");
     }
+    ClipToContent(manifest_->nms, *job.geometry, &w);
     SuppressOverlaps(manifest_->nms, job.params->nms_iou, job.params->max_objects, &w);
     AddObjects(*manifest_, job, manifest::BoxSpace::kInput, w, arena, image);
   }

@@ -25,6 +25,7 @@ class Rtmdet final : public Decoder {
     } else {
       Flat(job, gate, w);
     }
+    ClipToContent(manifest_->nms, *job.geometry, &w);
     SuppressOverlaps(manifest_->nms, job.params->nms_iou, job.params->max_objects, &w);
     AddObjects(*manifest_, job, manifest::BoxSpace::kInput, w, arena, image);
   }

@@ -63,6 +63,10 @@ class Segmentation final : public Decoder {
         }
         FindRegions(regions, w, arena, image);
       }
+      // Largest first over all classes, equal ones in the order of the classes.
+      std::stable_sort(image->regions.begin(), image->regions.end(),
+                       [](const LnxRegion& a, const LnxRegion& b) { return a.area_px > b.area_px; });
+      image->regions.Truncate(job.params->max_objects);
       w.labels = w.label_map;
       w.best = w.all_best;
     } else if (options_.mode == Mode::kBinary) {

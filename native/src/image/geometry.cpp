@@ -33,6 +33,12 @@ Resized SizeOf(const manifest::ResizeOp& op, int32_t width, int32_t height) {
   if (!op.scale_up) scale = std::min(scale, 1.0);
   r.width = Rounded(width * scale, op.rounding);
   r.height = Rounded(height * scale, op.rounding);
+  if (op.mode == Mode::kShortSide && (op.scale_up || scale < 1)) {
+    // The short side is exact, and the long one is size * long / short in this order, as torchvision computes it.
+    const double longer = static_cast<double>(op.width) * std::max(width, height) / std::min(width, height);
+    r.width = width <= height ? op.width : Rounded(longer, op.rounding);
+    r.height = width <= height ? Rounded(longer, op.rounding) : op.width;
+  }
   r.factor_x = r.factor_y = 1.0 / scale;
   r.out_width = r.width;
   r.out_height = r.height;

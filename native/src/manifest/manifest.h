@@ -133,6 +133,7 @@ struct Nms {  // {"kind":"class_aware","iou":0.65,"pre_top_k":1000,"max":300}
   double iou = 0.65;
   uint32_t pre_top_k = 1000;
   uint32_t max = 300;
+  bool clip = false;  // boxes are cut at the image's border before they are compared; what is empty then goes
 };
 
 // ---- meaning

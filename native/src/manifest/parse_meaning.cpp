@@ -108,6 +108,7 @@ Nms ParseNms(const json& value) {
   nms.iou = r.Number("iou", 0.65, 0, 1);
   nms.pre_top_k = static_cast<uint32_t>(r.Integer("pre_top_k", 1000, 1, 100000));
   nms.max = static_cast<uint32_t>(r.Integer("max", 300, 1, 10000));
+  nms.clip = r.Flag("clip", false);
   r.Done();
   return nms;
 }

@@ -20,6 +20,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench": ("Measure how long runs take, stage by stage.", "단계별 실행 시간을 측정합니다."),
     "selftest": ("Compare this machine with the golden images of the model.", "모델의 골든 이미지로 이 PC의 결과를 비교합니다."),
     "doctor": ("Say what this machine offers, what is missing, and the fix.", "이 PC의 환경과 빠진 것, 해결 방법을 알려 줍니다."),
+    "threshold": ("Find the threshold that suits a line.", "라인에 맞는 임계값을 찾습니다."),
+    "threshold.sweep": (
+        "Score a folder of good and bad parts, and draw what each threshold would find and throw away.",
+        "양품과 불량 폴더를 채점하고 임계값별 검출률과 과검률을 그립니다.",
+    ),
+    "arg.labelled": ("Folder with one folder per kind of part.", "부품 종류별 하위 폴더가 있는 폴더."),
+    "opt.good": ("Folders with good parts, separated by commas.", "양품 폴더 이름(쉼표로 구분)."),
+    "opt.overkill": ("Largest share of good parts that may be thrown away, 0..1.", "허용할 최대 과검률, 0..1."),
+    "suggested": ("suggested threshold", "제안 임계값"),
+    "recall": ("bad parts found", "검출률"),
+    "overkill": ("good parts thrown away", "과검률"),
     "opt.json": ("Print JSON for scripts.", "스크립트용 JSON을 출력합니다."),
     "opt.trust": (
         "Public container key, root (*.root-pub.pem) or key list to trust; may be repeated.",

@@ -230,6 +230,7 @@ class Nms(Part):
     iou: Fraction = 0.65
     pre_top_k: int = Field(1000, ge=1, le=100000)
     max: int = Field(300, ge=1, le=10000)
+    clip: bool = Field(False, description="cut at the image before boxes are compared (rtmdet, efficientdet) / 비교 전 이미지 경계로 자름")
 
 
 class Label(Part):

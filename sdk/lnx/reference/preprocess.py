@@ -95,6 +95,10 @@ def _resize(image: Array, op: Resize, geometry: Geometry) -> Array:
             scale = min(scale, 1.0)
         whole = _half_up if op.rounding == "round" else _floor
         size, factor = (whole(width * scale), whole(height * scale)), (1 / scale, 1 / scale)
+        if op.mode == "short_side" and (op.scale_up or scale < 1):
+            # The short side is exact, and the long one is size * long / short in this order, as torchvision computes it.
+            longer = whole(op.size[0] * max(width, height) / min(width, height))
+            size = (op.size[0], longer) if width <= height else (longer, op.size[0])
         if op.mode == "letterbox":
             size = (min(size[0], op.size[0]), min(size[1], op.size[1]))
     if op.lib == "pil":

@@ -76,12 +76,13 @@ class Draft:
             raise self.refuse(f'{len(found)} outputs that may be "{role}" among {shapes}', f"{expected} (or --set roles={{...}})")
         return self.set_role(found[0], role)
 
-    def nms(self, iou: float, pre_top_k: int = 1000, most: int = 300) -> Nms:
+    def nms(self, iou: float, pre_top_k: int = 1000, most: int = 300, clip: bool = False) -> Nms:
         o = self.options
         return Nms(
             iou=self.assume("NMS overlap", o.iou, iou),
             pre_top_k=self.assume("NMS candidates", o.pre_top_k, pre_top_k),
             max=self.assume("most objects", o.max_objects, most),
+            clip=clip,
         )
 
     def found_is_ng(self) -> VerdictRules:
@@ -131,7 +132,18 @@ class Draft:
             raise self.refuse(f"an input whose size is open ({width} x {height})", "a fixed size, or --size WIDTHxHEIGHT")
         return width, height
 
-    def pre(self, *, colour: str, scale: float, mean: list[float], std: list[float], resize: str, pad: int | list[int] = 114) -> list[Any]:
+    def pre(
+        self,
+        *,
+        colour: str,
+        scale: float,
+        mean: list[float],
+        std: list[float],
+        resize: str,
+        lib: str = "opencv",
+        pad: int | list[int] = 114,
+        rounding: str = "round",
+    ) -> list[Any]:
         """The list of ops for the usual course: colour, resize, cast, scale, normalise, layout."""
         o = self.options
         size = self.size()
@@ -146,13 +158,14 @@ class Draft:
                 Crop(mode="center", size=size, rounding="half_even"),
             ]
         elif kind != "none":
-            lib, interp = self.assume("resize library", o.lib, "opencv"), self.assume("interpolation", o.interp, "linear")
+            lib, interp = self.assume("resize library", o.lib, lib), self.assume("interpolation", o.interp, "linear")
             mode: Any = "stretch" if kind == "stretch" else "letterbox"
             shade = [o.pad] if o.pad is not None else pad if isinstance(pad, list) else [pad]
             if mode == "letterbox" and o.pad is None and not isinstance(pad, list):
                 self.say("letterbox grey", str(pad))
             anchor: Any = "top_left" if kind == "letterbox_top_left" else "center"
-            ops.append(Resize(mode=mode, size=size, interp=interp, lib=lib, anchor=anchor, pad=shade))
+            whole: Any = self.assume("rounding of the size", o.rounding, rounding) if mode == "letterbox" else "round"
+            ops.append(Resize(mode=mode, size=size, interp=interp, lib=lib, anchor=anchor, pad=shade, rounding=whole))
         spec = self.input()
         ops.append(Cast(to=spec.dtype))
         if spec.dtype != "u8":

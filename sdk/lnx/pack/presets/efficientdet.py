@@ -46,7 +46,9 @@ def efficientdet(draft: Draft) -> Manifest:
         draft.say("letterbox colour", f"the mean, {pad}")
     else:
         pad = [o.pad if o.pad is not None else 114]
-    pre = draft.pre(colour="RGB", scale=1 / 255, mean=IMAGENET_MEAN, std=IMAGENET_STD, resize="letterbox_top_left", pad=pad)
+    pre = draft.pre(
+        colour="RGB", scale=1 / 255, mean=IMAGENET_MEAN, std=IMAGENET_STD, resize="letterbox_top_left", lib="pil", pad=pad, rounding="floor"
+    )
     coding = draft.assume("box coding", o.coding, "yxhw")
     decode = EfficientDetDecode(
         coding=coding,
@@ -57,4 +59,4 @@ def efficientdet(draft: Draft) -> Manifest:
         per_anchor=draft.assume("classes per anchor", o.classes_per_anchor, "all"),
     )
     threshold = draft.assume("threshold", o.threshold, 0.5)
-    return draft.manifest("detection", pre, decode, draft.found_is_ng(), threshold, draft.nms(0.5, 5000, 100))
+    return draft.manifest("detection", pre, decode, draft.found_is_ng(), threshold, draft.nms(0.5, 5000, 100, clip=True))

@@ -19,6 +19,8 @@ def enhancement(draft: Draft) -> Manifest:
     width = draft.size()[0]
     out = draft.side(spec, 3 if layout == "NCHW" else 2)
     scale = o.upscale if o.upscale is not None else 1 if out is None else out // width
+    if out is None and o.upscale is None:
+        raise draft.refuse(f"an output whose size is open {spec.shape}", "a fixed size, or --set upscale=N (1 = as large as the input)")
     if out is not None and out != width * scale:
         raise draft.refuse(f"an output {out} pixels wide for an input of {width}", f"{width * scale}, a whole multiple")
     if o.upscale is None:

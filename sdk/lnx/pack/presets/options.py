@@ -22,6 +22,7 @@ class PresetOptions(BaseModel):
     )
     interp: Literal["nearest", "linear", "cubic", "area"] | None = None
     lib: Literal["opencv", "pil"] | None = Field(None, description="whose resize the training used")
+    rounding: Literal["round", "floor"] | None = Field(None, description="of the size that keeps the ratio")
     pad: int | None = Field(None, description="grey level of letterbox margins")
     resize_short: int | None = Field(None, description="imagenet: short side before the crop; default size / 0.875")
     activation: Literal["none", "softmax", "sigmoid"] | None = Field(None, description="what the graph leaves to be applied")

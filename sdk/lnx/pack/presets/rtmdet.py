@@ -51,4 +51,4 @@ def rtmdet(draft: Draft) -> Manifest:
         per_anchor=draft.assume("classes per anchor", o.classes_per_anchor, "all"),
     )
     threshold = draft.assume("threshold", o.threshold, 0.5)
-    return draft.manifest("detection", pre, decode, draft.found_is_ng(), threshold, draft.nms(0.65, 30000))
+    return draft.manifest("detection", pre, decode, draft.found_is_ng(), threshold, draft.nms(0.65, 30000, clip=True))

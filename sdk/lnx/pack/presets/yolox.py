@@ -13,7 +13,7 @@ def yolox(draft: Draft) -> Manifest:
         raise draft.refuse(f"an output of shape {shape}", "[N, anchors, 5 + classes]")
     draft.require_labels(shape[2] - 5)
     o = draft.options
-    pre = draft.pre(colour="BGR", scale=1.0, mean=[0.0], std=[1.0], resize="letterbox_top_left")
+    pre = draft.pre(colour="BGR", scale=1.0, mean=[0.0], std=[1.0], resize="letterbox_top_left", rounding="floor")
     decoded = draft.assume("boxes decoded in the graph", o.decoded, True)
     activated = draft.assume("activation left to apply", o.activation, "none") == "none"
     verdict, nms = draft.found_is_ng(), draft.nms(0.65)

@@ -10,7 +10,7 @@ import numpy as np
 from lnx.manifest import AnomalyDecode, Manifest
 from lnx.manifest.families import Calibration
 from lnx.reference.decode.common import Array
-from lnx.reference.decode.maps import content, find_regions, stretch
+from lnx.reference.decode.maps import content, find_regions, largest_first, stretch
 from lnx.reference.preprocess import Geometry
 
 ANOMALOUS = 1
@@ -50,13 +50,13 @@ def anomaly(manifest: Manifest, options: AnomalyDecode, named: dict[str, list[Ar
     plane = np.asarray(norm(full, options.pixel) if in_norm else raw(full, options.pixel), np.float32)
     mask = plane >= options.mask_threshold
     regions = find_regions(manifest, ANOMALOUS, mask, plane, options.connectivity, (x, y), False, options.fill_holes)
-    regions.sort(key=lambda r: -float(r["area_px"]))
+    regions = largest_first(regions, manifest.nms.max)
     score_map = np.zeros((g.image[1], g.image[0]), np.float32)
     score_map[y : y + height, x : x + width] = plane
     values = {"raw": float(raw(score, options.image)), "norm": float(norm(score, options.image))}
     return {
         "classes": [{"class_id": ANOMALOUS, "score": values["norm" if in_norm else "raw"]}],
-        "regions": regions[: manifest.nms.max],
+        "regions": regions,
         "score_map": score_map,
         "score_raw": values["raw"],
         "score_norm": values["norm"],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from lnx.manifest import Manifest
 from lnx.reference.decode.common import Array, lowest_threshold, min_area, threshold
 from lnx.reference.preprocess import Geometry
@@ -64,8 +66,21 @@ def chosen(manifest: Manifest, scores: Array, per_anchor: str, floor: float) -> 
     return [(int(a), int(c)) for a, c in zip(*(scores >= limit).nonzero(), strict=True)]
 
 
-def detect(manifest: Manifest, boxes: Array, scores: Array, pairs: list[tuple[int, int]], g: Geometry, space: str = "input") -> list[Found]:
-    """Suppression of ``pairs`` (anchor, class) over ``boxes`` ``[A, 4]`` and ``scores`` ``[A, C]``."""
+def detect(
+    manifest: Manifest,
+    boxes: Array,
+    scores: Array,
+    pairs: list[tuple[int, int]],
+    g: Geometry,
+    space: str = "input",
+    clip: bool = False,
+) -> list[Found]:
+    """Suppression of ``pairs`` (anchor, class) over ``boxes`` ``[A, 4]`` and ``scores`` ``[A, C]``; ``clip``: boxes are cut first."""
+    if clip and manifest.nms.clip:
+        low = [round(g.left), round(g.top)] * 2
+        high = [round(g.right), round(g.bottom)] * 2
+        boxes = np.clip(boxes, low, high)
+        pairs = [(a, c) for a, c in pairs if boxes[a][2] > boxes[a][0] and boxes[a][3] > boxes[a][1]]
     pairs = sorted(pairs, key=lambda p: (-scores[p], p))[: manifest.nms.pre_top_k]
     anchors, classes = [a for a, _ in pairs], [c for _, c in pairs]
     corners, values = boxes[anchors].reshape(-1, 4), scores[anchors, classes]

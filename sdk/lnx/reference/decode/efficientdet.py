@@ -44,4 +44,5 @@ def efficientdet(manifest: Manifest, options: EfficientDetDecode, named: dict[st
     boxes = np.concatenate([centre - half, centre + half], axis=1)
     if not options.activation_in_graph:
         scores = sigmoid(scores)
-    return {"objects": detect(manifest, boxes, scores, chosen(manifest, scores, options.per_anchor, options.score_floor), g)}
+    pairs = chosen(manifest, scores, options.per_anchor, options.score_floor)
+    return {"objects": detect(manifest, boxes, scores, pairs, g, clip=True)}

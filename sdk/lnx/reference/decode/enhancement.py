@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lnx.errors import LnxError
 from lnx.manifest import EnhancementDecode, Manifest
 from lnx.reference.decode.common import Array
 from lnx.reference.decode.maps import content
@@ -20,6 +21,9 @@ def enhancement(
         picture = picture + tensor[0].astype(np.float32)
     if options.layout == "NCHW":
         picture = picture.transpose(1, 2, 0)
+    if picture.shape[:2] != (g.input[1] * options.scale, g.input[0] * options.scale):
+        expected = f"{g.input[0] * options.scale} x {g.input[1] * options.scale}"
+        raise LnxError(503, found=f"a picture of {picture.shape[1]} x {picture.shape[0]}", expected=expected, where="enhancement")
     size = (g.part[2] * options.scale, g.part[3] * options.scale)
     white = 255 if options.bits == 8 else 65535
     planes = []

@@ -66,7 +66,8 @@ def find_regions(
     count, labels, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
     regions = []
     for k in range(1, count):
-        inside = scores[labels == k]
+        pixels = labels == k
+        inside = scores[pixels]
         left, top, w, h, area = (int(v) for v in stats[k])
         strong = not by_score or float(inside.max()) >= threshold(manifest, class_id) - manifest.thresholds.guard
         if area < min_area(manifest, class_id) or not strong:
@@ -78,7 +79,14 @@ def find_regions(
                 "score_max": float(inside.max()),
                 "score_mean": float(inside.mean()),
                 "box": [left + corner[0], top + corner[1], left + w + corner[0], top + h + corner[1]],
+                "first": int(np.flatnonzero(pixels)[0]),
                 "centroid": [float(centroids[k][0]) + 0.5 + corner[0], float(centroids[k][1]) + 0.5 + corner[1]],
             }
         )
     return regions
+
+
+def largest_first(regions: list[dict[str, Any]], most: int, by_place: bool = True) -> list[dict[str, Any]]:
+    """Equal ones by their first pixel in reading order, or as they stand."""
+    regions = sorted(regions, key=lambda r: (-r["area_px"], r["first"] if by_place else 0))[:most]
+    return [{key: value for key, value in r.items() if key != "first"} for r in regions]

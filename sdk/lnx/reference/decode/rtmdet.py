@@ -28,4 +28,5 @@ def rtmdet(manifest: Manifest, options: RtmdetDecode, named: dict[str, list[Arra
     scores = flat(named["scores"])
     if not options.activation_in_graph:
         scores = sigmoid(scores)
-    return {"objects": detect(manifest, boxes, scores, chosen(manifest, scores, options.per_anchor, options.score_floor), g)}
+    pairs = chosen(manifest, scores, options.per_anchor, options.score_floor)
+    return {"objects": detect(manifest, boxes, scores, pairs, g, clip=True)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from lnx.manifest import Manifest, SegmentationDecode
 from lnx.reference.decode.common import Array, sigmoid
-from lnx.reference.decode.maps import content, find_regions
+from lnx.reference.decode.maps import content, find_regions, largest_first
 from lnx.reference.preprocess import Geometry
 
 
@@ -40,9 +40,9 @@ def segmentation(manifest: Manifest, options: SegmentationDecode, outputs: list[
             winner = full.argmax(axis=0)
             label_map = np.where(full.max(axis=0) >= options.mask_threshold, winner, 0)
     regions = [r for class_id, mask, scores in masks for r in find_regions(manifest, class_id, mask, scores, options.connectivity, (x, y))]
-    regions.sort(key=lambda r: -float(r["area_px"]))
+    regions = largest_first(regions, manifest.nms.max, options.mode != "multi_label")
     everywhere = np.zeros((g.image[1], g.image[0]), np.uint8)
     everywhere[y : y + height, x : x + width] = label_map
     score_map = np.zeros((g.image[1], g.image[0]), np.float32)
     score_map[y : y + height, x : x + width] = best
-    return {"regions": regions[: manifest.nms.max], "label_map": everywhere, "score_map": score_map}
+    return {"regions": regions, "label_map": everywhere, "score_map": score_map}
