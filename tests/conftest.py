@@ -136,7 +136,7 @@ Packer = Callable[..., tuple[Path, PackReport]]
 def packed(tmp_path: Path, keys: tuple[Path, Path]) -> Packer:
     """Packs a model into tmp_path with the plain recipe; options override it."""
 
-    def make(model: Path, preset: str, labels: list[str], images: Any = (), **options: Any) -> tuple[Path, PackReport]:
+    def make(model: Path, preset: str, labels: list[str], images: Any = (), runtimes: Any = (), **options: Any) -> tuple[Path, PackReport]:
         output = tmp_path / f"{model.stem}.lnx"
         report = pack(
             model,
@@ -144,6 +144,7 @@ def packed(tmp_path: Path, keys: tuple[Path, Path]) -> Packer:
             preset=preset,
             labels=labels,
             images=images,
+            runtimes=runtimes,
             options={**PLAIN, **options},
             signing_key=load_signing_key(keys[0]),
         )

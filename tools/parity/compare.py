@@ -15,19 +15,18 @@ from lnx.pack import pack
 LIMITS = {"box": 0.5, "score": 1e-3, "mask_iou": 0.999, "map": 1e-4, "grey": 1.0, "unmatched": 0}
 
 
-def _overlap(a: list[float], b: list[float]) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - width * height)
+def _distance(own: Any, other: dict[str, Any]) -> float:
+    """Box and score together, each in units of its limit."""
+    box = max(abs(a - b) for a, b in zip(own.box, other["box"], strict=True))
+    return box / LIMITS["box"] + float(abs(own.score - other["score"])) / LIMITS["score"]
 
 
 def _objects(found: Any, expected: list[dict[str, Any]], threshold: float, worst: dict[str, float]) -> None:
-    """Pairs by class and overlap. Objects within 0.001 of the threshold may be missing on either side."""
+    """Pairs by class, box and score. Objects within 0.001 of the threshold may be missing on either side."""
     left = list(found)
     for other in expected:
         same = [o for o in left if o.class_id == other["class_id"] and abs(o.score - other["score"]) <= 0.02]
-        best = max(same, key=lambda o: _overlap(list(o.box), other["box"]) - abs(o.score - other["score"]), default=None)
+        best = min(same, key=lambda o: _distance(o, other), default=None)
         if best is None:
             worst["unmatched"] = worst.get("unmatched", 0) + (other["score"] > threshold + 1e-3)
             continue
@@ -98,7 +97,9 @@ def compare(folder: Path, runtime_dir: str | None = None) -> dict[str, Any]:
     worst: dict[str, float] = {}
     threshold = report.manifest.thresholds.score
     want = ["label_map", "score_map", "rle"]
-    with lnx.Session(output, device="cpu", trusted_keys=[public], events=False, want=want, runtime_dir=runtime_dir) as session:
+    with lnx.Session(
+        output, device="cpu", trusted_keys=[public], events=False, want=want, runtime_dir=runtime_dir, cpu_threads=1
+    ) as session:
         tested = session.self_test()
         top_k = max(1, len(case["labels"]))
         for path, expected in zip(case["images"], case["expected"], strict=True):

@@ -25,8 +25,11 @@ void TakeBest(uint32_t most, Workspace* w) {
 
 void ClipToContent(const manifest::Nms& nms, const image::Geometry& g, Workspace* w) {
   if (!nms.clip) return;
-  const auto left = static_cast<float>(g.content_x), right = static_cast<float>(g.content_x + g.content_width);
-  const auto top = static_cast<float>(g.content_y), bottom = static_cast<float>(g.content_y + g.content_height);
+  // Where the image really ends, which may be within a pixel of the input.
+  const auto x = [&](int32_t full) { return static_cast<float>((full - g.origin_x) / g.scale_x + g.offset_x); };
+  const auto y = [&](int32_t full) { return static_cast<float>((full - g.origin_y) / g.scale_y + g.offset_y); };
+  const float left = x(g.part_x), right = x(g.part_x + g.part_width);
+  const float top = y(g.part_y), bottom = y(g.part_y + g.part_height);
   size_t kept = 0;
   for (Candidate c : w->candidates) {
     c.x1 = std::clamp(c.x1, left, right), c.x2 = std::clamp(c.x2, left, right);

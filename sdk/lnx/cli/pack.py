@@ -79,6 +79,7 @@ def pack_command(
     version: Annotated[str, typer.Option("--version", help=say("opt.version"))] = "1.0.0",
     password: Annotated[str | None, typer.Option("--password", help=say("opt.password"))] = None,
     allow_agpl: Annotated[bool, typer.Option("--allow-agpl", help=say("opt.agpl"))] = False,
+    also_runtime: Annotated[list[Path] | None, typer.Option("--also-runtime", help=say("opt.also-runtime"))] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=say("opt.dry"))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=say("opt.json"))] = False,
 ) -> None:
@@ -111,6 +112,7 @@ def pack_command(
                 name=name,
                 version=version,
                 allow_agpl=allow_agpl,
+                runtimes=list(also_runtime or []),
                 dry_run=dry_run,
                 progress=progress,
             )

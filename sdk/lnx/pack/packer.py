@@ -20,9 +20,10 @@ from pydantic import ValidationError
 from lnx.container import OpenRecipient, PublicInfo, Recipient, write_container
 from lnx.errors import LnxError
 from lnx.images import find_images, read_image
-from lnx.manifest import Golden, Graph, Manifest, ModelInfo, OcrDecode
+from lnx.manifest import Crop, Golden, Graph, Manifest, ModelInfo, OcrDecode, Resize
 from lnx.pack.graph import GraphFile, read_graph
 from lnx.pack.presets import PRESETS, Draft, PresetOptions
+from lnx.pack.runtimes import try_runtimes
 from lnx.pack.stages import Classifier, add_classifier
 from lnx.reference import ReferenceModel
 from lnx.reference.ocr import split_dictionary
@@ -208,6 +209,21 @@ def _with_classifier(manifest: Manifest, classifier: Classifier, allow_agpl: boo
     )
 
 
+def _failed_trials(manifest: Manifest, files: Sequence[GraphFile], runtimes: Sequence[str | Path]) -> list[str]:
+    """What each version that cannot run a graph says. Sides that the graph leaves open are those of the manifest's recipe, the batch 1."""
+    told = []
+    for described, one in zip(manifest.graphs, files, strict=True):
+        pre = manifest.pre if described.pre is None else described.pre
+        size = next((op.size for op in reversed(pre) if isinstance(op, (Resize, Crop)) and op.size is not None), (64, 64))
+        sizes = {}
+        for spec in described.inputs:
+            wide, high = (3, 2) if spec.layout == "NCHW" else (2, 1)
+            open_sides = {0: 1, wide: size[0], high: size[1]} if len(spec.shape) == 4 else {0: 1}
+            sizes[spec.name] = [side if isinstance(side, int) else open_sides.get(axis, 2) for axis, side in enumerate(spec.shape)]
+        told += [trial.text() for trial in try_runtimes(one.path, sizes, runtimes) if trial.error]
+    return told
+
+
 def pack(
     model: str | Path,
     output: str | Path,
@@ -226,6 +242,7 @@ def pack(
     version: str = "1.0.0",
     public: PublicInfo | None = None,
     allow_agpl: bool = False,
+    runtimes: Sequence[str | Path] = (),
     dry_run: bool = False,
     chunk_log2: int = 20,
     progress: Callable[[str, float], None] | None = None,
@@ -244,6 +261,7 @@ def pack(
         classifier: a second graph that looks at each object of a detector.
         graphs: ONNX files of the graphs after the first, by the ids of ``manifest``.
         extra_entries: files that the manifest names besides the graphs, such as a dictionary.
+        runtimes: folders of other ONNX Runtime versions that the graphs are tried on; those that fail become warnings with the fix.
         dry_run: check everything, write nothing.
 
     Raises:
@@ -285,6 +303,7 @@ def pack(
     reference = ReferenceModel(
         graph.path, others={name: one.path for name, one in others.items()}, dictionary=_dictionary(made, extra_entries)
     )
+    report.warnings += _failed_trials(made, [graph, *(others[g.id] for g in made.graphs[1:])], runtimes)
     entries: dict[str, bytes] = {}
     samples = _sample_images(images)
     if samples:

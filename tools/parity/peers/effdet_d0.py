@@ -47,8 +47,14 @@ for path in IMAGES:
     picked = _post_process(raw[:5], raw[5:], num_levels=5, num_classes=CLASSES, max_detection_points=5000)
     scale = torch.tensor([note["img_scale"]])
     size = torch.tensor([[picture.width, picture.height]], dtype=torch.float32)
-    rows = _batch_detection(1, picked[0], picked[1], anchors.boxes, picked[2], picked[3], scale, size)[0].tolist()
-    objects = [{"class_id": int(r[5]) - 1, "score": r[4], "box": r[:4]} for r in rows if r[4] >= 0.3]
+    rows = _batch_detection(1, picked[0], picked[1], anchors.boxes, picked[2], picked[3], scale, size, 5000)[0].tolist()
+    objects = [{"class_id": int(r[5]) - 1, "score": r[4], "box": r[:4]} for r in rows if r[4] >= 0.3 and r[2] > r[0] and r[3] > r[1]]
     expected.append({"objects": objects})
-options = {"threshold": 0.3, "anchor_scale": float(model.config.anchor_scale), "mean": mean.tolist(), "std": std.tolist()}
+options = {
+    "threshold": 0.3,
+    "max_objects": 5000,
+    "anchor_scale": float(model.config.anchor_scale),
+    "mean": mean.tolist(),
+    "std": std.tolist(),
+}
 write("EfficientDet", "efficientdet", [f"c{i}" for i in range(CLASSES)], options, expected, ["effdet", "torch"])

@@ -77,8 +77,8 @@ def detect(
 ) -> list[Found]:
     """Suppression of ``pairs`` (anchor, class) over ``boxes`` ``[A, 4]`` and ``scores`` ``[A, C]``; ``clip``: boxes are cut first."""
     if clip and manifest.nms.clip:
-        low = [round(g.left), round(g.top)] * 2
-        high = [round(g.right), round(g.bottom)] * 2
+        low = [(g.part[0] - g.shift_x) / g.factor_x, (g.part[1] - g.shift_y) / g.factor_y] * 2
+        high = [(g.part[0] + g.part[2] - g.shift_x) / g.factor_x, (g.part[1] + g.part[3] - g.shift_y) / g.factor_y] * 2
         boxes = np.clip(boxes, low, high)
         pairs = [(a, c) for a, c in pairs if boxes[a][2] > boxes[a][0] and boxes[a][3] > boxes[a][1]]
     pairs = sorted(pairs, key=lambda p: (-scores[p], p))[: manifest.nms.pre_top_k]
