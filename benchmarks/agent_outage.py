@@ -24,8 +24,8 @@ from _report import ROOT, claim, report
 from lnx_common.events import EventFile
 
 sys.path.insert(0, str(ROOT / "tests/agent"))
+from agent_plant import RunningReceiver, agent_toml, receiver_settings, wait_for
 from oracle import Outcome, run
-from plant import RunningReceiver, agent_toml, receiver_settings, wait_for
 
 KILLS, BACKLOG = 20, 100_000
 SENDER = """

@@ -16,7 +16,7 @@ from lnx_common.durable_log import DurableLog
 from lnx_common.events import EventFile
 
 sys.path.insert(0, str(ROOT / "tests/agent"))
-from plant import agent_toml, receiver_settings, running_receiver, wait_for
+from agent_plant import agent_toml, receiver_settings, running_receiver, wait_for
 
 RATE, SECONDS = 2000, 20
 WARM_UP_S = 3.0

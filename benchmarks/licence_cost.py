@@ -20,11 +20,11 @@ from _report import claim, figures, report, testing
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/licensing"))
 
+from agent_plant import Plant, wait_for  # noqa: E402
 from lnx import Session, runtime_path  # noqa: E402
 from lnx.container import FamilyRecipient, OpenRecipient  # noqa: E402
 from lnx.pack import pack  # noqa: E402
 from open_cost import heavy  # noqa: E402
-from plant import Plant, wait_for  # noqa: E402
 from smartcard_service import why_not  # noqa: E402
 from supplier_desk import new_desk  # noqa: E402
 from virtual_reader import VirtualReader, public_point  # noqa: E402

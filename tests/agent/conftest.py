@@ -13,6 +13,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate of the receiver for loopback."""
-    from plant import certificate
+    from agent_plant import certificate
 
     return certificate(tmp_path_factory.mktemp("tls"))

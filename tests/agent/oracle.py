@@ -23,11 +23,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent_plant import RunningReceiver, agent_toml, receiver_settings, wait_for
 from aiohttp import web
 from lnx_agent.receiver.server import Receiver
 from lnx_agent.record import Parsed
 from lnx_common.events import EventFile
-from plant import RunningReceiver, agent_toml, receiver_settings, wait_for
 
 FAULTS = ("kill", "operation", "upstream", "damage")
 KILLS_OF_A_RUN = 25

@@ -11,11 +11,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from agent_plant import agent_process, agent_toml, receiver_settings, running_agent, running_receiver, wait_for
 from lnx_agent.cli import app, receiver
 from lnx_agent.config import load_agent
 from lnx_agent.receiver.store import Store
 from lnx_common.events import EventFile
-from plant import agent_process, agent_toml, receiver_settings, running_agent, running_receiver, wait_for
 from typer.testing import CliRunner
 
 run = CliRunner()

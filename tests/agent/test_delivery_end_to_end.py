@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agent_plant import agent_toml, receiver_settings, running_agent, running_receiver, wait_for
 from lnx_agent.evidence.notes import Checkpoint, Verifier, cosigned_at, split
 from lnx_common.events import EventFile
-from plant import agent_toml, receiver_settings, running_agent, running_receiver, wait_for
 
 
 def test_events_arrive_complete_and_are_counter_signed(tmp_path: Path, tls: tuple[Path, Path]) -> None:

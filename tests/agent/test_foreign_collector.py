@@ -12,10 +12,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from agent_plant import TOKEN, agent_toml, receiver_settings, running_agent, running_receiver, wait_for
 from lnx_agent.agent import Agent
 from lnx_common.durable_log import Entry
 from lnx_common.events import EventFile
-from plant import TOKEN, agent_toml, receiver_settings, running_agent, running_receiver, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("LNX_OTELCOL", ROOT / ".cache/otelcol-lnx"))

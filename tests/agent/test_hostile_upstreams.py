@@ -11,11 +11,11 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+from agent_plant import agent_toml, certificate, receiver_settings, running_agent, running_receiver, wait_for
 from lnx_agent.agent import Agent
 from lnx_agent.delivery.otlp import LONGEST_WAIT_S, Response, Verdict, judge, retry_after
 from lnx_agent.record import Parsed
 from lnx_common.events import EventFile
-from plant import agent_toml, certificate, receiver_settings, running_agent, running_receiver, wait_for
 from upstream import Reply, Upstream, rejecting
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from agent_plant import agent_toml, running_agent, wait_for
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,6 @@ from lnx_agent.usage import usage_of
 from lnx_agent.wire import plain_record, record_parts
 from lnx_common.clocks import SystemClock
 from lnx_common.events import EVENTS, EventFile, fits
-from plant import agent_toml, running_agent, wait_for
 
 SIGNER = Signer("agent", Ed25519PrivateKey.generate())
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import paho.mqtt.client as paho
 import pytest
+from agent_plant import wait_for
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lnx_agent.delivery.backoff import Pace
 from lnx_agent.delivery.http import Endpoint
@@ -33,7 +34,6 @@ from lnx_agent.uplinks.smartfactory_log import SmartFactoryLog, Table
 from lnx_common.service import StopSignal
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from paho.mqtt.enums import CallbackAPIVersion
-from plant import wait_for
 
 SIGNER = Signer("agent", Ed25519PrivateKey.generate())
 SEOUL = ZoneInfo("Asia/Seoul")

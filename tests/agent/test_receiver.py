@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from agent_plant import TOKEN, agent_toml, certificate, receiver_settings, running_agent, running_receiver, wait_for
 from lnx_agent.delivery.otlp import request_body, resource_bytes
 from lnx_agent.evidence.merkle import leaf_hash, root_of
 from lnx_agent.receiver.archive import forget_old, query, roll
@@ -20,7 +21,6 @@ from lnx_agent.receiver.store import ForeignStreamError, Incoming, Store
 from lnx_agent.record import draft
 from lnx_common.events import EventFile
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from plant import TOKEN, agent_toml, certificate, receiver_settings, running_agent, running_receiver, wait_for
 
 STREAM = "0123456789abcdef"
 RESOURCE = resource_bytes({"service.name": "x"})
