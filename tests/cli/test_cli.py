@@ -173,7 +173,9 @@ def test_long_commands_show_their_progress_on_a_terminal_and_nothing_with_json(
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a signal of POSIX")
 def test_an_interrupted_command_says_so_and_exits_with_130(classifier: Path, keys: tuple[Path, Path]) -> None:
-    command = [sys.executable, "-c", "from lnx.cli import main; main()", "bench", classifier, "--runs", 1_000_000, "--trust", keys[1]]
+    # A background shell hands SIGINT down as ignored; a console does not.
+    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from lnx.cli import main; main()"
+    command = [sys.executable, "-c", start, "bench", classifier, "--runs", 1_000_000, "--trust", keys[1]]
     env = {**os.environ, "LNX_LANG": "en"}
     with subprocess.Popen([*map(str, command), "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=env) as program:
         time.sleep(4)
