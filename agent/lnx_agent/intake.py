@@ -24,7 +24,7 @@ import psutil
 from lnx_common.clocks import Clock
 from lnx_common.events import EVENTS
 
-from lnx_agent.ledger import RECOVER, Ledger
+from lnx_agent.ledger import RECOVER, RECOVERED, Ledger
 from lnx_agent.record import Draft, draft
 from lnx_agent.sources import Sources
 
@@ -58,7 +58,8 @@ class Intake:
         self._positions = {
             name.removeprefix(CURSOR): _Position(**json.loads(text)) for name, text in self._stream.journal.cursors(CURSOR).items() if text
         }
-        self._known: Sources | None = None
+        self._known: Sources | None = None  # while event files are read again
+        self._recovering = ""
         self.unknown_events = 0
         self.more = False
 
@@ -72,8 +73,11 @@ class Intake:
 
         Raises PlantError 621 when the disk refuses.
         """
-        if self._known is None and self._stream.journal.cursor(RECOVER) == "1":
-            self._begin_recovery()
+        if self._known is None:
+            losses = self._stream.journal.cursor(RECOVER) or ""
+            if losses != (self._stream.journal.cursor(RECOVERED) or ""):
+                self._recovering = losses
+                self._begin_recovery()
         accepted, deadline = 0, time.monotonic() + budget_s
         self.more = False
         for path in self.files():
@@ -82,7 +86,7 @@ class Intake:
                 self.more = time.monotonic() > deadline
         if self._known is not None and not self.more:
             self._known = None
-            self._stream.journal.set_cursors({RECOVER: ""})
+            self._stream.journal.set_cursors({RECOVERED: self._recovering})
         return accepted
 
     def _begin_recovery(self) -> None:

@@ -30,7 +30,9 @@ from lnx_agent.segment import Header, SegmentReader, looks_whole, write_segment
 from lnx_agent.sources import Sources
 from lnx_agent.stream import Archive, Stream, footer_of, read_hiwater, segment_path, segments_in
 
-RECOVER = "recover"  # cursor, "1": records were lost; event files are read again for the lines that are nowhere else
+# Cursors. `recover` changes with every loss; `recovered` is the value of `recover` for which event files have been read again,
+# looking for the lines that are nowhere else. They differ while that is still to be done, also when a loss comes to light meanwhile.
+RECOVER, RECOVERED = "recover", "recovered"
 DAMAGE = (620, 801, 802)
 RENUMBER_STEP = 1000
 
@@ -144,7 +146,7 @@ class Ledger:
                 drafts.append(draft("agent.loss", {"stream": stream, "from_seq": first, "to_seq": last, "reason": "segment"}, now, now))
             if drafts:
                 self.live.append(
-                    drafts, {RECOVER: "1"}
+                    drafts, {RECOVER: secrets.token_hex(8)}
                 )  # declared before the file is replaced: a crash between declares twice, never not at all
             footer = footer_of(rows, segment.end, Frontier())
             write_segment(path, Header(stream, segment.first, now), rows, footer)
@@ -205,7 +207,7 @@ class Ledger:
             for first, last in entry.lost:
                 loss = {"stream": entry.id, "from_seq": first, "to_seq": last, "reason": "journal" if entry is old else "segment"}
                 drafts.append(draft("agent.loss", loss, now, now))
-        stream.append(drafts, {RECOVER: "1"})
+        stream.append(drafts, {RECOVER: secrets.token_hex(8)})
 
     # ── what the streams hold ────────────────────────────────────────────────────────────────────────────────────────────────
 

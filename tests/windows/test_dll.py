@@ -81,6 +81,7 @@ def test_the_process_ends_in_every_order(how: str, korean: Wine, installed: Path
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+@pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     """A second build in another folder, without a compiler cache."""
     folder = tmp_path / "again"

@@ -34,11 +34,15 @@ def prepare() -> None:
 
 def stage(extra: list[str] | None = None) -> None:
     """Windows: cross-build, DLL rules, results equal to Linux, MSVC, Python, faults, under Wine."""
+    run_tests(["-m", "not slow"] if extra is None else extra)  # `dev.py windows` builds the DLL a second time and compares
+
+
+def run_tests(extra: list[str]) -> None:
     prepare()
     say("tests of the Windows build")
     env = {"LNX_BUILD_DIR": str(machine.ROOT / "build/release"), "LNX_WINDOWS": "required"}
     try:
-        run([PYTHON, "-m", "pytest", "-q", "tests/windows", *(extra or [])], env=env)
+        run([PYTHON, "-m", "pytest", "-q", "tests/windows", *extra], env=env)
     finally:
         wine.Wine(PREFIX).stop()
 
