@@ -1,5 +1,6 @@
 // The Windows side of base/platform.h. Paths are UTF-8 outside and UTF-16 towards the system.
 #include <windows.h>
+#undef ReplaceFile  // a macro; here it is a function of ours
 
 #include <algorithm>
 #include <cstdlib>
