@@ -25,10 +25,10 @@ from lnx_common.files import write_durably
 
 from lnx_agent.evidence.merkle import Frontier
 from lnx_agent.evidence.notes import Signer
-from lnx_agent.record import draft, parsed, redraft
+from lnx_agent.record import Draft, draft, parsed, redraft
 from lnx_agent.segment import Header, SegmentReader, looks_whole, write_segment
 from lnx_agent.sources import Sources
-from lnx_agent.stream import Archive, Stream, footer_of, read_hiwater, segment_path, segments_in
+from lnx_agent.stream import Archive, Sealed, Stream, footer_of, read_hiwater, segment_path, segments_in
 
 # Cursors. `recover` changes with every loss; `recovered` is the value of `recover` for which event files have been read again,
 # looking for the lines that are nowhere else. They differ while that is still to be done, also when a loss comes to light meanwhile.
@@ -57,6 +57,7 @@ class Ledger:
         self.folder, self.signer = folder, signer
         self._archives: dict[str, Archive] = {}
         self._accounting = threading.Lock()
+        self._rebuilt = False
         self.streams = self._load()
         if not self.streams:
             self._begin_stream()
@@ -66,6 +67,9 @@ class Ledger:
             if error.status not in DAMAGE:
                 raise
             self.fork(_reason(error))
+        if self._rebuilt:
+            self._save()
+            self.live.append(self._losses(), {RECOVER: secrets.token_hex(8)})
 
     def stream_folder(self, stream: str) -> Path:
         return self.folder / "streams" / stream
@@ -163,9 +167,22 @@ class Ledger:
             pass
         except (OSError, ValueError, KeyError, TypeError):
             quarantine(path, self.folder / "quarantine")
-        folders = [f for f in (self.folder / "streams").glob("*") if f.is_dir()]  # what the list said can be seen from the folders
-        folders.sort(key=lambda f: (f / "hiwater").stat().st_mtime_ns if (f / "hiwater").exists() else 0)
-        return [StreamEntry(f.name, 0, closed=index < len(folders) - 1) for index, f in enumerate(folders)]
+        return self._from_folders()
+
+    def _from_folders(self) -> list[StreamEntry]:
+        """What the list said, as far as the folders tell: the stream with the youngest journal is the live one."""
+        folders = [f for f in (self.folder / "streams").glob("*") if f.is_dir()]
+        folders.sort(key=lambda f: ((f / "journal.db").exists(), max((p.stat().st_mtime_ns for p in f.glob("*")), default=0)))
+        self._rebuilt = bool(folders)
+        entries = [StreamEntry(f.name, 0, closed=index < len(folders) - 1) for index, f in enumerate(folders)]
+        for entry in entries[:-1]:
+            self._close_stream(entry, "missing")
+            journal = self.stream_folder(entry.id) / "journal.db"
+            if journal.exists():
+                quarantine(journal, self.folder / "quarantine")
+            present = _numbers_in(segments_in(self.stream_folder(entry.id)))
+            entry.lost = _holes(0, entry.size, present)
+        return entries
 
     def _save(self) -> None:
         rows = [vars(entry) for entry in self.streams]
@@ -202,12 +219,17 @@ class Ledger:
     def _tell_of_fork(self, stream: Stream) -> None:
         old, now = self.streams[-2], time.time_ns()
         told = {"old_stream": old.id, "old_size": old.size, "reason": old.reason or "missing", "salvaged": old.salvaged}
-        drafts = [draft("agent.fork", told, now, now)]
-        for entry in self.streams[:-1]:  # earlier declarations may have stood in the records that are lost now: all of them again
+        stream.append([draft("agent.fork", told, now, now), *self._losses()], {RECOVER: secrets.token_hex(8)})
+
+    def _losses(self) -> list[Draft]:
+        """Declarations of everything that closed streams lost: earlier ones may have stood in records that are lost now."""
+        drafts, now = [], time.time_ns()
+        for entry in self.streams[:-1]:
             for first, last in entry.lost:
-                loss = {"stream": entry.id, "from_seq": first, "to_seq": last, "reason": "journal" if entry is old else "segment"}
+                reason = "journal" if entry is self.streams[-2] else "segment"
+                loss = {"stream": entry.id, "from_seq": first, "to_seq": last, "reason": reason}
                 drafts.append(draft("agent.loss", loss, now, now))
-        stream.append(drafts, {RECOVER: secrets.token_hex(8)})
+        return drafts
 
     # ── what the streams hold ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -244,6 +266,17 @@ def _provable(path: Path) -> list[Entry]:
         return list(SegmentReader(path).salvage())
     except PlantError:
         return []
+
+
+def _numbers_in(segments: list[Sealed]) -> list[int]:
+    """Numbers that segments hold. A damaged one counts as whole: reading it will account for it."""
+    numbers: list[int] = []
+    for segment in segments:
+        try:
+            numbers += [entry.seq for entry in SegmentReader(segment.path).entries()]
+        except PlantError:
+            numbers += range(segment.first, segment.end)
+    return numbers
 
 
 def _holes(first: int, end: int, present: list[int]) -> list[list[int]]:
