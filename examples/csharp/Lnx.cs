@@ -24,9 +24,13 @@ static class Native {
     public uint allow_cpu_fallback, cpu_threads, max_batch, queue_depth;
     public IntPtr runtime_dir, key_file, trusted_keys;
     public uint trusted_key_count, want;
-    public double threshold, guard_band;
+    public double threshold, guard_band, min_area_px;
+    public IntPtr class_thresholds, class_min_areas_px;
+    public uint class_threshold_count, class_min_area_count;
     public uint warm_up_runs, events;
-    public IntPtr progress, progress_user, log, log_user, program;
+    public IntPtr progress, progress_user, log, log_user, program, license_file;
+    public uint license_wait_ms, reserved;
+    public IntPtr license_changed, license_user;
   }
 
   [StructLayout(LayoutKind.Sequential)]
