@@ -138,6 +138,7 @@ void CheckPreOrder(const std::vector<PreOp>& ops, const std::string& path) {
 
 std::vector<PreOp> ParsePre(const json& values, const std::string& path) {
   std::vector<PreOp> ops;
+  ops.reserve(values.size());
   for (size_t i = 0; i < values.size(); ++i) ops.push_back(ParsePreOp(values[i], path + "[" + std::to_string(i) + "]"));
   CheckPreOrder(ops, path);
   return ops;
