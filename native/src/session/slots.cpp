@@ -34,6 +34,7 @@ runtime::Slot& Core::SlotFor(RunSlot& slot, int64_t batch) const {
   std::unique_ptr<runtime::Slot>& made = slot.by_batch[batch];
   if (!made) {
     std::vector<std::vector<int64_t>> shapes;
+    shapes.reserve(model->inputs().size());
     for (size_t i = 0; i < model->inputs().size(); ++i)
       shapes.push_back(i == image_input ? input_shape : ExtraInputShape(*this, i, batch));
     shapes[image_input][0] = batch;
