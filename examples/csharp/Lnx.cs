@@ -72,9 +72,9 @@ static class Native {
     public uint queue, pre, host_to_device, infer, device_to_host, post, total, timings_reserved;
   }
 
-  [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern void LnxInitOptionsInit(ref InitOptions options);
+  [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern void LnxInitOptionsInitSized(ref InitOptions options, uint structSize);
   [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int LnxInitialize(byte[] path, ref InitOptions options, out IntPtr handle);
-  [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern void LnxImageInit(ref Image image, IntPtr data, int width, int height, long stride, uint format);
+  [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern void LnxImageInitSized(ref Image image, uint structSize, IntPtr data, int width, int height, long stride, uint format);
   [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int LnxRun(IntPtr handle, ref Image images, uint n, IntPtr options, out IntPtr result);
   [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int LnxResultSummary(IntPtr result, uint i, ref Summary summary);
   [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int LnxResultToJson(IntPtr result, uint i, byte[] buffer, uint capacity, out uint needed);
@@ -131,7 +131,7 @@ public sealed class Session : IDisposable {
   // device: "auto", "cpu" or "cuda:N". trustedKey: a public key file (PEM), or null.
   public Session(string modelPath, string device = "auto", string trustedKey = null) {
     Native.InitOptions options = new Native.InitOptions();
-    Native.LnxInitOptionsInit(ref options);
+    Native.LnxInitOptionsInitSized(ref options, (uint)Marshal.SizeOf(typeof(Native.InitOptions)));
     GCHandle deviceText = GCHandle.Alloc(Native.Utf8(device), GCHandleType.Pinned);
     GCHandle keyText = GCHandle.Alloc(Native.Utf8(trustedKey ?? ""), GCHandleType.Pinned);
     GCHandle keys = GCHandle.Alloc(new[] { keyText.AddrOfPinnedObject() }, GCHandleType.Pinned);
@@ -153,7 +153,7 @@ public sealed class Session : IDisposable {
     GCHandle pinned = GCHandle.Alloc(pixels, GCHandleType.Pinned);
     try {
       Native.Image image = new Native.Image();
-      Native.LnxImageInit(ref image, IntPtr.Add(pinned.AddrOfPinnedObject(), first), width, height, stride, (uint)format);
+      Native.LnxImageInitSized(ref image, (uint)Marshal.SizeOf(typeof(Native.Image)), IntPtr.Add(pinned.AddrOfPinnedObject(), first), width, height, stride, (uint)format);
       IntPtr result;
       Native.Check(Native.LnxRun(handle_, ref image, 1, IntPtr.Zero, out result));
       return new Result(result);

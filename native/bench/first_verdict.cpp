@@ -45,14 +45,14 @@ int main(int argc, char** argv) {
   const auto begin = std::chrono::steady_clock::now();
   void* library = Open(argv[1]);
   if (library == nullptr) return 3;
-  decltype(&LnxInitOptionsInit) options_init = nullptr;
-  decltype(&LnxImageInit) image_init = nullptr;
+  decltype(&LnxInitOptionsInitSized) options_init = nullptr;
+  decltype(&LnxImageInitSized) image_init = nullptr;
   decltype(&LnxInitialize) initialize = nullptr;
   decltype(&LnxRun) run = nullptr;
   decltype(&LnxResultRelease) release = nullptr;
   decltype(&LnxUninitialize) uninitialize = nullptr;
-  Bind(library, "LnxInitOptionsInit", &options_init);
-  Bind(library, "LnxImageInit", &image_init);
+  Bind(library, "LnxInitOptionsInitSized", &options_init);
+  Bind(library, "LnxImageInitSized", &image_init);
   Bind(library, "LnxInitialize", &initialize);
   Bind(library, "LnxRun", &run);
   Bind(library, "LnxResultRelease", &release);
@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
   const double load = Milliseconds(begin);
 
   LnxInitOptions options;
-  options_init(&options);
+  options_init(&options, sizeof options);
   const char* keys[1] = {argv[3]};
   options.trusted_keys = keys;
   options.trusted_key_count = 1;
@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
   std::vector<uint8_t> pixels(256 * 256 * 3);
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(static_cast<uint32_t>(i) * 2654435761u >> 24);
   LnxImage image;
-  image_init(&image, pixels.data(), 256, 256, 0, LNX_PIXEL_BGR8);
+  image_init(&image, sizeof image, pixels.data(), 256, 256, 0, LNX_PIXEL_BGR8);
   std::vector<double> times(static_cast<size_t>(std::max(1, std::atoi(argv[4]))));
   double first = 0;
   for (size_t i = 0; i < times.size(); ++i) {

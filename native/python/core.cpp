@@ -336,8 +336,8 @@ class Session {
     const std::vector<Picture> pictures = BorrowAll(arrays, roi, tag);
     std::vector<LnxImage> images;
     for (const Picture& picture : pictures) images.push_back(picture.image);
-    std::vector<float> thresholds;
-    const LnxRunOptions options = Options(o, &thresholds);
+    PerClass per_class;
+    const LnxRunOptions options = Options(o, &per_class);
     LnxResult result = nullptr;
     LnxStatus status;
     {
@@ -357,8 +357,8 @@ class Session {
       images.push_back(picture.image);
       keep.append(picture.array);
     }
-    std::vector<float> thresholds;
-    const LnxRunOptions options = Options(o, &thresholds);
+    PerClass per_class;
+    const LnxRunOptions options = Options(o, &per_class);
     LnxTicket ticket = 0;
     Check(LnxSubmit(handle_, images.data(), static_cast<uint32_t>(images.size()), &options, &ticket));
     return py::make_tuple(ticket, keep);
@@ -431,7 +431,11 @@ class Session {
     for (const py::array& array : arrays) pictures.push_back(Borrow(array, roi, tag));
     return pictures;
   }
-  static LnxRunOptions Options(const py::dict& o, std::vector<float>* thresholds) {
+  // What a run's options point to while it is handed over.
+  struct PerClass {
+    std::vector<float> thresholds, min_areas_px;
+  };
+  static LnxRunOptions Options(const py::dict& o, PerClass* per_class) {
     LnxRunOptions options;
     LnxRunOptionsInit(&options);
     const auto given = [&](const char* key) { return o.contains(key) && !o[key].is_none(); };
@@ -442,9 +446,14 @@ class Session {
     if (given("top_k")) options.top_k = o["top_k"].cast<uint32_t>();
     if (given("want")) options.want = o["want"].cast<uint32_t>();
     if (given("class_thresholds")) {
-      *thresholds = o["class_thresholds"].cast<std::vector<float>>();
-      options.class_thresholds = thresholds->data();
-      options.class_threshold_count = static_cast<uint32_t>(thresholds->size());
+      per_class->thresholds = o["class_thresholds"].cast<std::vector<float>>();
+      options.class_thresholds = per_class->thresholds.data();
+      options.class_threshold_count = static_cast<uint32_t>(per_class->thresholds.size());
+    }
+    if (given("class_min_areas_px")) {
+      per_class->min_areas_px = o["class_min_areas_px"].cast<std::vector<float>>();
+      options.class_min_areas_px = per_class->min_areas_px.data();
+      options.class_min_area_count = static_cast<uint32_t>(per_class->min_areas_px.size());
     }
     return options;
   }

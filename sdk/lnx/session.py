@@ -173,7 +173,8 @@ class Session:
                 pixels are not side by side.
             roi: ``(x, y, width, height)`` to inspect; results stay in full-image pixels.
             tag: comes back as ``result.tag``.
-            options: for this run only: threshold, guard_band, min_area_px, max_objects, top_k, class_thresholds, want.
+            options: for this run only: threshold, guard_band, min_area_px, max_objects, top_k, class_thresholds,
+                class_min_areas_px, want.
 
         Raises:
             LnxError: LNX-105..109 image, LNX-117 batch size, LNX-501/502 execution.
@@ -228,7 +229,7 @@ class Session:
 
     @staticmethod
     def _options(options: dict[str, Any]) -> dict[str, Any]:
-        known = {"threshold", "guard_band", "min_area_px", "max_objects", "top_k", "class_thresholds", "want"}
+        known = {"threshold", "guard_band", "min_area_px", "max_objects", "top_k", "class_thresholds", "class_min_areas_px", "want"}
         unknown = sorted(set(options) - known)
         if unknown:
             raise TypeError(f"unknown run options {', '.join(unknown)}; known are {', '.join(sorted(known))}")

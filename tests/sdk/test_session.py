@@ -187,6 +187,12 @@ def test_regions_have_holes_areas_and_planes(tmp_path: Path, packed: Packer, key
         assert result.score_map is not None and result.score_map.max() == pytest.approx(1, abs=1e-6)
         assert session.run(image, min_area_px=10).regions[0].area_px == 375
         assert len(session.run(image, min_area_px=10).regions) == 1
+        assert len(session.run(image, class_min_areas_px=[float("nan"), 10]).regions) == 1, "of this class, in this run"
+        assert len(session.run(image, class_min_areas_px=[10, float("nan")]).regions) == 2, "another class"
+        assert len(session.wait(session.submit(image, class_min_areas_px=[0, 400])).regions) == 0
+        assert len(session.run(image).regions) == 2
+        with pytest.raises(lnx.LnxError, match="at most one for each of 2 labels"):
+            session.run(image, class_min_areas_px=[1, 2, 3])
         canvas = result.draw(image)
         assert canvas.shape == image.shape and (canvas[12, 12] != image[12, 12]).any()
         assert session.run(level(0, 64, 64)).verdict == "OK"

@@ -20,6 +20,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 BUILD_PACKAGES = ("g++", "cmake", "ninja-build", "nlohmann-json3-dev", "libssl-dev", "python3-dev", "python3-venv")
+BUILD_REQUIREMENTS = ("setuptools>=77", "pybind11>=3.0")  # of pyproject.toml; CMake and Ninja come with BUILD_PACKAGES
 TEST_PACKAGES = (
     "googletest",
     "openssl",
@@ -143,13 +144,19 @@ def _installed(name: str) -> bool:
 
 
 def environment(extras: str) -> None:
-    """Makes .venv and installs the project into it, building the core. extras: "cpu" or "cpu,dev"."""
+    """Makes .venv and installs the project into it, building the core. extras: "cpu" or "cpu,dev".
+
+    The core is built in the folder of the preset `release`, so that the tests do not build it a second time. This is why the
+    build requirements are installed into .venv and not into an environment of their own.
+    """
+    pip = [PYTHON, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt"]
     if not PYTHON.exists():
         say("making .venv")
         venv.create(VENV, with_pip=True)
-        run([PYTHON, "-m", "pip", "install", "-q", "--upgrade", "pip"])
+        run([*pip, "--upgrade", "pip"])
+    run([*pip, *BUILD_REQUIREMENTS])
     say("building the core and installing the Python package (a minute or two the first time)")
-    run([PYTHON, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", "-e", f"{ROOT}[{extras}]"])
+    run([*pip, "--no-build-isolation", "-e", f"{ROOT}[{extras}]"], env={"LNX_BUILD_DIR": str(ROOT / "build/release")})
 
 
 def side_environment(name: str, groups: Sequence[Sequence[str]]) -> None:
@@ -176,11 +183,18 @@ def runtime_folder(version: str) -> Path:
     return library_folder
 
 
+def configure(preset: str, *, settings: Sequence[str] = ()) -> Path:
+    """Configures a preset; returns its build folder."""
+    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
+    run(["cmake", "--preset", preset, f"-DPython_EXECUTABLE={PYTHON}", "--log-level=WARNING", *settings], env={"PATH": path})
+    return ROOT / "build" / preset
+
+
 def cmake(preset: str, *, targets: Sequence[str] = (), settings: Sequence[str] = ()) -> Path:
     """Configures and builds a preset; returns its build folder."""
-    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
     say(f"building preset {preset}")
-    run(["cmake", "--preset", preset, f"-DPython_EXECUTABLE={PYTHON}", "--log-level=WARNING", *settings], env={"PATH": path})
+    build = configure(preset, settings=settings)
+    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
     chosen = ["--target", *targets] if targets else []
-    run(["cmake", "--build", ROOT / "build" / preset, "-j", str(os.cpu_count() or 2), *chosen], env={"PATH": path})
-    return ROOT / "build" / preset
+    run(["cmake", "--build", build, "-j", str(os.cpu_count() or 2), *chosen], env={"PATH": path})
+    return build

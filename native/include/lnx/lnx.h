@@ -256,15 +256,15 @@ typedef struct LnxImage {
 
 typedef struct LnxRunOptions {
   uint32_t struct_size;
-  uint32_t want;                 /* LnxWant flags, added to those of LnxInitOptions */
-  double threshold;              /* NaN = the session's */
-  double guard_band;             /* NaN = the session's */
-  double min_area_px;            /* NaN = the session's */
-  uint32_t max_objects;          /* 0 = the session's */
-  uint32_t top_k;                /* classes to return, 0 = the session's */
-  const float* class_thresholds; /* one per label in manifest order, NaN = the session's; NULL = none */
-  uint32_t class_threshold_count;
-  uint32_t reserved;
+  uint32_t want;                   /* LnxWant flags, added to those of LnxInitOptions */
+  double threshold;                /* NaN = the session's */
+  double guard_band;               /* NaN = the session's */
+  double min_area_px;              /* NaN = the session's */
+  uint32_t max_objects;            /* 0 = the session's */
+  uint32_t top_k;                  /* classes to return, 0 = the session's */
+  const float* class_thresholds;   /* one per label in manifest order, NaN = the session's; NULL = none */
+  const float* class_min_areas_px; /* the same for the smallest areas */
+  uint32_t class_threshold_count, class_min_area_count;
 } LnxRunOptions;
 
 typedef struct LnxTimings { /* microseconds of wall time */
@@ -429,14 +429,24 @@ typedef struct LnxErrorInfo { /* strings live until the next failing call of thi
 
 /* ------------------------------------------------------------- functions */
 
-/* Fills structs with defaults. Any thread. Never fail. */
-LNX_API void LNX_CALL LnxInitOptionsInit(LnxInitOptions* options);
-LNX_API void LNX_CALL LnxRunOptionsInit(LnxRunOptions* options);
-LNX_API void LNX_CALL LnxDrawStyleInit(LnxDrawStyle* style);
+/* Fill structs with defaults. Any thread. Never fail.
+ * struct_size is the caller's sizeof: a program that was compiled with an older header gets no byte more than it has room for.
+ * C and C++ use the functions without "Sized" below, which pass it; other languages pass the size of their own struct. */
+LNX_API void LNX_CALL LnxInitOptionsInitSized(LnxInitOptions* options, uint32_t struct_size);
+LNX_API void LNX_CALL LnxRunOptionsInitSized(LnxRunOptions* options, uint32_t struct_size);
+LNX_API void LNX_CALL LnxDrawStyleInitSized(LnxDrawStyle* style, uint32_t struct_size);
+LNX_API void LNX_CALL LnxImageInitSized(LnxImage* image, uint32_t struct_size, const void* data, int32_t width, int32_t height,
+                                        int64_t stride_bytes, LnxPixelFormat pixel_format);
+
+static inline void LnxInitOptionsInit(LnxInitOptions* options) { LnxInitOptionsInitSized(options, (uint32_t)sizeof(*options)); }
+static inline void LnxRunOptionsInit(LnxRunOptions* options) { LnxRunOptionsInitSized(options, (uint32_t)sizeof(*options)); }
+static inline void LnxDrawStyleInit(LnxDrawStyle* style) { LnxDrawStyleInitSized(style, (uint32_t)sizeof(*style)); }
 
 /* Fills an image that lies in host memory. stride_bytes 0 = rows without padding. */
-LNX_API void LNX_CALL LnxImageInit(LnxImage* image, const void* data, int32_t width, int32_t height, int64_t stride_bytes,
-                                   LnxPixelFormat pixel_format);
+static inline void LnxImageInit(LnxImage* image, const void* data, int32_t width, int32_t height, int64_t stride_bytes,
+                                LnxPixelFormat pixel_format) {
+  LnxImageInitSized(image, (uint32_t)sizeof(*image), data, width, height, stride_bytes, pixel_format);
+}
 
 /* Tells the versions of this library and of the ONNX Runtime in use.
  *

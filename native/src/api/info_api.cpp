@@ -1,5 +1,5 @@
 // Versions, texts of errors, defaults of structs.
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -19,6 +19,21 @@ using namespace lnx::api;
 #else
 #define LNX_COMPILER "gcc " __VERSION__
 #endif
+
+namespace {
+
+constexpr double kNotGiven = std::numeric_limits<double>::quiet_NaN();
+
+// Writes no byte beyond the caller's struct, and zero into those that this library does not know.
+template <typename Struct>
+void FillStruct(Struct* out, uint32_t size, const Struct& value) {
+  if (out == nullptr || size < sizeof(uint32_t)) return;
+  std::memset(static_cast<void*>(out), 0, size);
+  std::memcpy(static_cast<void*>(out), &value, std::min<size_t>(size, sizeof value));
+  std::memcpy(static_cast<void*>(out), &size, sizeof size);  // struct_size comes first
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -47,41 +62,37 @@ LnxStatus LNX_CALL LnxLastError(LnxErrorInfo* info) {
 const char* LNX_CALL LnxStatusText(LnxStatus status) { return status == LNX_OK ? "Success" : FindError(status).title; }
 const char* LNX_CALL LnxStatusName(LnxStatus status) { return status == LNX_OK ? "LNX_OK" : FindError(status).name; }
 
-void LNX_CALL LnxInitOptionsInit(LnxInitOptions* options) {
-  if (options == nullptr) return;
-  *options = LnxInitOptions{};
-  options->struct_size = sizeof *options;
-  options->threshold = std::numeric_limits<double>::quiet_NaN();
-  options->guard_band = std::numeric_limits<double>::quiet_NaN();
-  options->min_area_px = std::numeric_limits<double>::quiet_NaN();
+void LNX_CALL LnxInitOptionsInitSized(LnxInitOptions* options, uint32_t struct_size) {
+  LnxInitOptions filled{};
+  filled.threshold = kNotGiven;
+  filled.guard_band = kNotGiven;
+  filled.min_area_px = kNotGiven;
+  FillStruct(options, struct_size, filled);
 }
 
-void LNX_CALL LnxRunOptionsInit(LnxRunOptions* options) {
-  if (options == nullptr) return;
-  *options = LnxRunOptions{};
-  options->struct_size = sizeof *options;
-  options->threshold = std::numeric_limits<double>::quiet_NaN();
-  options->guard_band = std::numeric_limits<double>::quiet_NaN();
-  options->min_area_px = std::numeric_limits<double>::quiet_NaN();
+void LNX_CALL LnxRunOptionsInitSized(LnxRunOptions* options, uint32_t struct_size) {
+  LnxRunOptions filled{};
+  filled.threshold = kNotGiven;
+  filled.guard_band = kNotGiven;
+  filled.min_area_px = kNotGiven;
+  FillStruct(options, struct_size, filled);
 }
 
-void LNX_CALL LnxDrawStyleInit(LnxDrawStyle* style) {
-  if (style == nullptr) return;
-  *style = LnxDrawStyle{};
-  style->struct_size = sizeof *style;
-  style->fill_opacity = -1.0f;
+void LNX_CALL LnxDrawStyleInitSized(LnxDrawStyle* style, uint32_t struct_size) {
+  LnxDrawStyle filled{};
+  filled.fill_opacity = -1.0f;
+  FillStruct(style, struct_size, filled);
 }
 
-void LNX_CALL LnxImageInit(LnxImage* image, const void* data, int32_t width, int32_t height, int64_t stride_bytes,
-                           LnxPixelFormat pixel_format) {
-  if (image == nullptr) return;
-  *image = LnxImage{};
-  image->struct_size = sizeof *image;
-  image->pixel_format = pixel_format;
-  image->data = data;
-  image->width = width;
-  image->height = height;
-  image->stride_bytes = stride_bytes != 0 ? stride_bytes : static_cast<int64_t>(width) * image::BytesPerPixel(pixel_format);
+void LNX_CALL LnxImageInitSized(LnxImage* image, uint32_t struct_size, const void* data, int32_t width, int32_t height,
+                                int64_t stride_bytes, LnxPixelFormat pixel_format) {
+  LnxImage filled{};
+  filled.pixel_format = pixel_format;
+  filled.data = data;
+  filled.width = width;
+  filled.height = height;
+  filled.stride_bytes = stride_bytes != 0 ? stride_bytes : static_cast<int64_t>(width) * image::BytesPerPixel(pixel_format);
+  FillStruct(image, struct_size, filled);
 }
 
 }  // extern "C"

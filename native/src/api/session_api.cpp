@@ -86,6 +86,8 @@ const LnxRunOptions* CompleteRunOptions(const LnxRunOptions* given, LnxRunOption
   LnxRunOptionsInit(complete);
   ReadStruct(given, kRunOptionsV1, "options", complete);
   if (complete->class_threshold_count > 0) RequirePointer(complete->class_thresholds, "options.class_thresholds");
+  if (complete->class_min_area_count > 0) RequirePointer(complete->class_min_areas_px, "options.class_min_areas_px");
+  RequireFraction(complete->min_area_px, 1e12, "options.min_area_px");
   return complete;
 }
 

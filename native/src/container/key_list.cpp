@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kType[] = "application/vnd.lnx.keylist+json;v=1";
-constexpr size_t kMaxBytes = 256 << 10;
+constexpr size_t kMaxKeyListBytes = 256 << 10;
 constexpr size_t kMaxKeys = 64;
 
 RoleKey ReadRoleKey(const json& item, const Refusal& refuse) {
@@ -87,7 +87,7 @@ KeyList OpenKeyList(const json& document, const std::vector<RootKey>& roots, con
 
 KeyList OpenKeyList(Bytes text, const std::vector<RootKey>& roots, const std::string& where) {
   const Refusal refuse{LNX_E_KEY_LIST, where};
-  if (text.size > kMaxBytes) refuse(std::to_string(text.size) + " bytes", "at most " + std::to_string(kMaxBytes));
+  if (text.size > kMaxKeyListBytes) refuse(std::to_string(text.size) + " bytes", "at most " + std::to_string(kMaxKeyListBytes));
   return OpenKeyList(ParseStrict(text, refuse), roots, where);
 }
 

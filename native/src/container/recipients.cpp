@@ -19,7 +19,7 @@ constexpr char kHead[] = "{\"r\":";
 constexpr char kMiddle[] = ",\"mac\":\"";
 constexpr char kTail[] = "\"}";
 constexpr size_t kMacText = 44;  // base64 of 32 bytes
-constexpr size_t kMaxKeyFileBytes = 1 << 20;
+constexpr size_t kMaxFamilyKeyBytes = 1 << 20;
 
 Bytes Text(const char* text) { return {reinterpret_cast<const uint8_t*>(text), std::strlen(text)}; }
 
@@ -166,7 +166,7 @@ KeyRing KeyRing::Load(const std::string& path) {
   if (chosen.empty()) return ring;
   std::unique_ptr<platform::FileView> file;
   try {
-    file = platform::FileView::Open(chosen, kMaxKeyFileBytes);
+    file = platform::FileView::Open(chosen, kMaxFamilyKeyBytes);
   } catch (const Error& error) {
     Fail(LNX_E_KEY_FILE, {error.finding().found, "a family key file", chosen, {}, error.finding().os_code});
   }

@@ -17,7 +17,7 @@ namespace lnx::container {
 namespace {
 
 constexpr char kPayloadType[] = "application/vnd.lnx.container;v=1";
-constexpr size_t kMaxKeyFileBytes = 64 * 1024;
+constexpr size_t kMaxPublicKeyBytes = 64 * 1024;
 constexpr size_t kMaxListBytes = 256 * 1024;
 constexpr char kRootEnd[] = ".root-pub.pem", kListEnd[] = ".keylist.json";
 
@@ -40,7 +40,7 @@ std::unique_ptr<platform::FileView> ReadFile(const std::string& path, size_t max
 }
 
 TrustedKey ReadKey(const std::string& path) {
-  const auto file = ReadFile(path, kMaxKeyFileBytes, LNX_E_KEY_FILE);
+  const auto file = ReadFile(path, kMaxPublicKeyBytes, LNX_E_KEY_FILE);
   const std::string pem(reinterpret_cast<const char*>(file->bytes().data), file->bytes().size);
   return {crypto::ReadP256PublicPem(pem, path), path};
 }

@@ -8,7 +8,6 @@
 namespace lnx::image {
 namespace {
 
-constexpr int32_t kMaxSide = 30000;
 constexpr int64_t kMaxStride = int64_t{1} << 40;  // no address is out of reach by arithmetic
 
 std::string Size(int64_t width, int64_t height) { return std::to_string(width) + " x " + std::to_string(height); }
@@ -36,7 +35,7 @@ View CheckImage(const LnxImage& image, LnxRect* roi) {
   if (image.memory != LNX_MEMORY_HOST && image.memory != LNX_MEMORY_HOST_PINNED) {
     Fail(LNX_E_IMAGE_MEMORY, {"memory kind " + std::to_string(image.memory), "host memory", "LnxImage.memory"});
   }
-  if (image.width < 1 || image.height < 1 || image.width > kMaxSide || image.height > kMaxSide) {
+  if (image.width < 1 || image.height < 1 || image.width > manifest::kMaxImageSide || image.height > manifest::kMaxImageSide) {
     Fail(LNX_E_IMAGE_SIZE, {Size(image.width, image.height), "1 x 1 .. 30000 x 30000", "LnxImage.width, height"});
   }
   if (image.data == nullptr) Fail(LNX_E_NULL_POINTER, {"LnxImage.data = NULL", "the first pixel", "LnxImage.data"});

@@ -8,14 +8,14 @@ namespace lnx::image {
 namespace {
 
 constexpr int kFractionBits = 5, kFractions = 1 << kFractionBits;  // positions between two pixels
-constexpr int kWeightBits = 15, kOne = 1 << kWeightBits;
+constexpr int kWeightBits = 15, kWeightOne = 1 << kWeightBits;
 constexpr int kTaps = 4;
 
 // Weights of the 4 x 4 samples around a position, in 1/32768; each set sums up to 1 exactly.
-struct CubicTable {
+struct RemapTable {
   int16_t weights[kFractions * kFractions][kTaps * kTaps];
 
-  CubicTable() {
+  RemapTable() {
     float line[kFractions][kTaps];
     for (int i = 0; i < kFractions; ++i) Cubic(static_cast<float>(i) / kFractions, line[i]);
     for (int y = 0; y < kFractions; ++y) {
@@ -35,7 +35,7 @@ struct CubicTable {
     int sum = 0;
     for (int k = 0; k < kTaps * kTaps; ++k) {
       const float value = vertical[k / kTaps] * horizontal[k % kTaps];
-      set[k] = static_cast<int16_t>(std::clamp<long>(std::lrintf(value * kOne), -32768, 32767));
+      set[k] = static_cast<int16_t>(std::clamp<long>(std::lrintf(value * kWeightOne), -32768, 32767));
       sum += set[k];
     }
     // What rounding lost or won goes to the largest or the smallest of the four weights at the lower right of the middle.
@@ -48,14 +48,14 @@ struct CubicTable {
         high = k;
       }
     }
-    const int difference = sum - kOne;
+    const int difference = sum - kWeightOne;
     int16_t& changed = set[difference < 0 ? high : low];
     changed = static_cast<int16_t>(changed - difference);
   }
 };
 
-const CubicTable& Table() {
-  static const CubicTable table;
+const RemapTable& Table() {
+  static const RemapTable table;
   return table;
 }
 
@@ -84,7 +84,7 @@ bool Solve(double (&a)[N][N + 1], double* x) {
 
 template <int Channels>
 void WarpRow(const View& in, const Perspective& map, int32_t y, int32_t width, uint8_t* out) {
-  const CubicTable& table = Table();
+  const RemapTable& table = Table();
   const double* m = map.m;
   for (int32_t x = 0; x < width; ++x, out += Channels) {
     const double w = m[6] * x + m[7] * y + m[8];

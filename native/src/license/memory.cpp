@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr uint64_t kMaxBytes = 4 << 20;
+constexpr uint64_t kMaxMemoryBytes = 4 << 20;
 constexpr int64_t kTolerance = 3600;
 
 std::string Check(const json& content) {
@@ -29,7 +29,7 @@ std::string Check(const json& content) {
 
 bool ReadCopy(const std::string& path, Seen* seen) {
   try {
-    const auto file = platform::FileView::Open(path, kMaxBytes);
+    const auto file = platform::FileView::Open(path, kMaxMemoryBytes);
     json content = json::parse(file->bytes().begin(), file->bytes().end(), nullptr, false);
     if (!content.is_object() || !content.contains("check") || !content["check"].is_string()) return false;
     const auto check = content["check"].get<std::string>();

@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kEnd[] = ".softkey.json";
-constexpr size_t kMaxBytes = 64 << 10;
+constexpr size_t kMaxKeyFileBytes = 64 << 10;
 constexpr char kForm[] = "{\"lnx_software_key\":{\"private\": base64 of 32 bytes, \"pub\": base64 of 65 bytes}}";
 
 bool Binary(const json& object, const char* name, size_t bytes, std::vector<uint8_t>* out) {
@@ -27,7 +27,7 @@ crypto::P256KeyPair Read(const std::string& path) {
   const container::Refusal refuse{LNX_E_SOFTWARE_KEY, path};
   std::unique_ptr<platform::FileView> file;
   try {
-    file = platform::FileView::Open(path, kMaxBytes);
+    file = platform::FileView::Open(path, kMaxKeyFileBytes);
   } catch (const Error& error) {
     refuse(error.finding().found, "a readable key file");
   }

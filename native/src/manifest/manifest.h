@@ -17,6 +17,7 @@
 namespace lnx::manifest {
 
 constexpr int kSchemaMajor = 1;
+constexpr int32_t kMaxImageSide = 30000;  // pixels
 
 enum class DType { kF32, kF16, kU8, kI32, kI64, kU16, kBool };  // "f32" "f16" "u8" "i32" "i64" "u16" "bool"
 size_t DTypeBytes(DType dtype);

@@ -6,6 +6,7 @@
 
 namespace lnx::manifest {
 
+void ParseSize(ObjectReader& r, int32_t* width, int32_t* height);  // "size": [width, height]
 std::vector<PreOp> ParsePre(const json& values, const std::string& path);
 Decode ParseDecode(const json& value, LnxTask task);
 RtmdetDecode ParseRtmdet(ObjectReader& r);

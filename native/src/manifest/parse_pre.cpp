@@ -4,19 +4,18 @@
 #include "manifest/parse.h"
 
 namespace lnx::manifest {
-namespace {
-
-constexpr int64_t kMaxSide = 30000;
-
-ColorOp ParseColor(ObjectReader& r) {
-  return {r.Word<ColorOrder>("to", {{"RGB", ColorOrder::kRgb}, {"BGR", ColorOrder::kBgr}, {"GRAY", ColorOrder::kGray}})};
-}
 
 void ParseSize(ObjectReader& r, int32_t* width, int32_t* height) {
-  const std::vector<int64_t> size = r.Integers("size", 1, kMaxSide);
+  const std::vector<int64_t> size = r.Integers("size", 1, kMaxImageSide);
   if (size.size() != 2) r.Refuse("size", std::to_string(size.size()) + " numbers", "[width, height]");
   *width = static_cast<int32_t>(size[0]);
   *height = static_cast<int32_t>(size[1]);
+}
+
+namespace {
+
+ColorOp ParseColor(ObjectReader& r) {
+  return {r.Word<ColorOrder>("to", {{"RGB", ColorOrder::kRgb}, {"BGR", ColorOrder::kBgr}, {"GRAY", ColorOrder::kGray}})};
 }
 
 CropOp ParseCrop(ObjectReader& r) {
@@ -27,7 +26,7 @@ CropOp ParseCrop(ObjectReader& r) {
   if (op.mode == CropOp::Mode::kCenter) {
     ParseSize(r, &op.width, &op.height);
   } else {
-    const std::vector<int64_t> rect = r.Integers("rect", 0, kMaxSide);
+    const std::vector<int64_t> rect = r.Integers("rect", 0, kMaxImageSide);
     if (rect.size() != 4 || rect[2] < 1 || rect[3] < 1) r.Refuse("rect", ObjectReader::Shown(rect), "[x, y, width, height]");
     op.x = static_cast<int32_t>(rect[0]);
     op.y = static_cast<int32_t>(rect[1]);

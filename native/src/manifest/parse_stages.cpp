@@ -10,14 +10,7 @@
 namespace lnx::manifest {
 namespace {
 
-constexpr int64_t kMaxSide = 30000, kMaxBatch = 64;
-
-void ParseSides(ObjectReader& r, int32_t* width, int32_t* height) {
-  const std::vector<int64_t> size = r.Integers("size", 1, kMaxSide);
-  if (size.size() != 2) r.Refuse("size", std::to_string(size.size()) + " numbers", "[width, height]");
-  *width = static_cast<int32_t>(size[0]);
-  *height = static_cast<int32_t>(size[1]);
-}
+constexpr int64_t kMaxBatch = 64;
 
 OcrDecode::Detector ParseDetector(const json& value) {
   ObjectReader r(value, "decode.detector");
@@ -40,7 +33,7 @@ OcrDecode::Angle ParseAngle(const json& value) {
   ObjectReader r(value, "decode.angle");
   OcrDecode::Angle a;
   a.graph = r.Text("graph");
-  ParseSides(r, &a.width, &a.height);
+  ParseSize(r, &a.width, &a.height);
   a.threshold = r.Number("threshold", a.threshold, 0, 1);
   a.batch = static_cast<uint32_t>(r.Integer("batch", a.batch, 1, kMaxBatch));
   r.Done();
@@ -51,7 +44,7 @@ OcrDecode::Reader ParseReader(const json& value) {
   ObjectReader r(value, "decode.reader");
   OcrDecode::Reader t;
   t.graph = r.Text("graph");
-  ParseSides(r, &t.width, &t.height);
+  ParseSize(r, &t.width, &t.height);
   t.batch = static_cast<uint32_t>(r.Integer("batch", t.batch, 1, kMaxBatch));
   if (r.Has("widths")) t.widths = r.Integers("widths", 8, 8192);
   r.Find("widths");

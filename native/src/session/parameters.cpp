@@ -56,7 +56,7 @@ std::string Text(double value) {
   return text;
 }
 
-// Values given at Initialize, one per label; NaN leaves what is there.
+// Values given at Initialize or for one run, one per label; NaN leaves what is there.
 void TakePerClass(const float* given, uint32_t count, const char* name, std::vector<double>* values) {
   if (count > values->size()) {
     Fail(LNX_E_ARGUMENT,
@@ -236,13 +236,8 @@ void Parameters::Resolve(const LnxRunOptions* options, result::RunParams* out) c
   }
   if (options->max_objects > 0) out->max_objects = options->max_objects;
   if (options->top_k > 0) out->top_k = options->top_k;
-  if (options->class_threshold_count > out->class_threshold.size()) {
-    Fail(LNX_E_ARGUMENT, {std::to_string(options->class_threshold_count) + " class thresholds",
-                          "at most " + std::to_string(out->class_threshold.size()), "options.class_threshold_count"});
-  }
-  for (uint32_t i = 0; i < options->class_threshold_count; ++i) {
-    if (!std::isnan(options->class_thresholds[i])) out->class_threshold[i] = static_cast<double>(options->class_thresholds[i]);
-  }
+  TakePerClass(options->class_thresholds, options->class_threshold_count, "class_threshold", &out->class_threshold);
+  TakePerClass(options->class_min_areas_px, options->class_min_area_count, "class_min_area", &out->class_min_area);
 }
 
 }  // namespace lnx::session

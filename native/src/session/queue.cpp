@@ -13,7 +13,7 @@ struct Queue::Item {
   std::vector<LnxImage> images;
   LnxRunOptions options{};
   bool has_options = false;
-  std::vector<float> class_thresholds;
+  std::vector<float> class_thresholds, class_min_areas_px;
   int64_t queued_at = 0;
   bool taken = false, done = false;
   result::Storage* storage = nullptr;
@@ -32,6 +32,8 @@ struct Queue::Item {
     options = *given_options;
     class_thresholds.assign(options.class_thresholds, options.class_thresholds + options.class_threshold_count);
     options.class_thresholds = class_thresholds.data();
+    class_min_areas_px.assign(options.class_min_areas_px, options.class_min_areas_px + options.class_min_area_count);
+    options.class_min_areas_px = class_min_areas_px.data();
   }
 };
 

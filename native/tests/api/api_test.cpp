@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -70,6 +72,29 @@ TEST(Arguments, StructsOfANewerProgramPassWhenTheNewPartIsZero) {
   EXPECT_EQ(LnxInitialize("/none.lnx", &newer.options, &handle), LNX_E_FILE_NOT_FOUND);
   newer.future = 1;
   EXPECT_EQ(LnxInitialize("/none.lnx", &newer.options, &handle), LNX_E_STRUCT_SIZE);
+}
+
+TEST(Arguments, DefaultsNeverReachBeyondAnOlderProgramsStruct) {
+  LnxRunOptions options;
+  std::memset(&options, 0x5A, sizeof options);
+  const uint32_t older = offsetof(LnxRunOptions, class_thresholds);
+  LnxRunOptionsInitSized(&options, older);
+  EXPECT_EQ(options.struct_size, older);
+  EXPECT_TRUE(std::isnan(options.threshold));
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&options);
+  for (size_t i = older; i < sizeof options; ++i) EXPECT_EQ(bytes[i], 0x5A) << i;
+}
+
+TEST(Arguments, DefaultsOfANewerProgramsStructEndInZeros) {
+  struct Newer {
+    LnxImage image;
+    uint64_t future;
+  } newer;
+  std::memset(static_cast<void*>(&newer), 0x5A, sizeof newer);
+  LnxImageInitSized(&newer.image, sizeof newer, &newer, 3, 2, 0, LNX_PIXEL_BGR8);
+  EXPECT_EQ(newer.image.struct_size, sizeof newer);
+  EXPECT_EQ(newer.image.stride_bytes, 9);
+  EXPECT_EQ(newer.future, 0u);
 }
 
 TEST(Handles, MadeUpOnesAreRecognised) {

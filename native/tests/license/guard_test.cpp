@@ -5,13 +5,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
-#include <iterator>
 #include <mutex>
 #include <thread>
 
 #include "base/status.h"
 #include "license/tokens.h"
+#include "threads_end.h"
 #include "token/fake_tokens.h"
 
 namespace {
@@ -58,20 +57,7 @@ class Guards : public ::testing::Test {
   }
 };
 
-// Threads that wait for tokens outlive their guard. They are given time to end, so that the leak checker sees no half-ended one.
-class ThreadsEnd final : public ::testing::Environment {
- public:
-  void TearDown() override {
-#if defined(__linux__)
-    for (int i = 0; i < 500; ++i) {
-      std::filesystem::directory_iterator threads("/proc/self/task");
-      if (std::distance(threads, std::filesystem::directory_iterator()) <= 1) return;
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-#endif
-  }
-};
-[[maybe_unused]] const auto* const threads_end = ::testing::AddGlobalTestEnvironment(new ThreadsEnd);
+[[maybe_unused]] const auto* const threads_end = ::testing::AddGlobalTestEnvironment(new lnx::testing::ThreadsEnd);
 
 TEST_F(Guards, TheWholeWayDownAndBack) {
   const auto guard = Start();

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "lnx/lnx_status.h"
+#include "threads_end.h"
 #include "token/fake_tokens.h"
 #include "token/worker.h"
 
@@ -19,6 +20,8 @@ Presence ChallengeOnce(const std::shared_ptr<fake::World>& world, const std::vec
   Finder finder(transport);
   return finder.Challenge(expected);
 }
+
+[[maybe_unused]] const auto* const threads_end = ::testing::AddGlobalTestEnvironment(new lnx::testing::ThreadsEnd);
 
 class Tokens : public ::testing::Test {
  protected:

@@ -15,8 +15,8 @@ constexpr int kRounds = 3, kThreads = 4;
 struct Api {
   HMODULE library;
   decltype(&LnxGetVersion) version = LNX_FIND(library, LnxGetVersion);
-  decltype(&LnxInitOptionsInit) options_init = LNX_FIND(library, LnxInitOptionsInit);
-  decltype(&LnxImageInit) image_init = LNX_FIND(library, LnxImageInit);
+  decltype(&LnxInitOptionsInitSized) options_init = LNX_FIND(library, LnxInitOptionsInitSized);
+  decltype(&LnxImageInitSized) image_init = LNX_FIND(library, LnxImageInitSized);
   decltype(&LnxInitialize) initialize = LNX_FIND(library, LnxInitialize);
   decltype(&LnxRun) run = LNX_FIND(library, LnxRun);
   decltype(&LnxResultSummary) summary = LNX_FIND(library, LnxResultSummary);
@@ -36,7 +36,7 @@ void Idle(const Api& api) {
 
 LnxHandle Open(const Api& api, const Given& given) {
   LnxInitOptions options;
-  api.options_init(&options);
+  api.options_init(&options, sizeof options);
   given.Fill(&options);
   LnxHandle handle = nullptr;
   if (api.initialize(given.model.c_str(), &options, &handle) != LNX_OK) {
@@ -50,7 +50,7 @@ LnxHandle Open(const Api& api, const Given& given) {
 
 void RunOnce(const Api& api, const Given& given, LnxHandle handle) {
   LnxImage image;
-  api.image_init(&image, given.pixels.data(), 256, 256, 0, LNX_PIXEL_BGR8);
+  api.image_init(&image, sizeof image, given.pixels.data(), 256, 256, 0, LNX_PIXEL_BGR8);
   LnxResult result = nullptr;
   Require(api.run(handle, &image, 1, nullptr, &result) == LNX_OK, "a run succeeds");
   api.release(result);

@@ -9,7 +9,7 @@
 namespace lnx::image {
 namespace {
 
-constexpr int kBits = 32 - 8 - 2;
+constexpr int kPilBits = 32 - 8 - 2;
 
 double Support(manifest::Interp interp) {
   return interp == manifest::Interp::kArea ? 0.5 : interp == manifest::Interp::kLinear ? 1.0 : 2.0;
@@ -47,7 +47,7 @@ int32_t MakeTable(int32_t in, int32_t out, manifest::Interp interp, std::vector<
     for (int32_t k = 0; k < n; ++k) {
       const double w = sum != 0.0 ? (*row)[static_cast<size_t>(k)] / sum : (*row)[static_cast<size_t>(k)];
       (*weights)[static_cast<size_t>(i) * static_cast<size_t>(taps) + static_cast<size_t>(k)] =
-          static_cast<int32_t>(w * (1 << kBits) + (w < 0 ? -0.5 : 0.5));
+          static_cast<int32_t>(w * (1 << kPilBits) + (w < 0 ? -0.5 : 0.5));
     }
     (*first)[static_cast<size_t>(i)] = begin;
     (*count)[static_cast<size_t>(i)] = n;
@@ -55,9 +55,9 @@ int32_t MakeTable(int32_t in, int32_t out, manifest::Interp interp, std::vector<
   return taps;
 }
 
-uint8_t Clip(int32_t v) { return static_cast<uint8_t>(std::clamp(v >> kBits, 0, 255)); }
+uint8_t Clip(int32_t v) { return static_cast<uint8_t>(std::clamp(v >> kPilBits, 0, 255)); }
 
-void Nearest(const Picture& in, const Picture& out) {
+void NearestPil(const Picture& in, const Picture& out) {
   // Positions are summed step by step, as Pillow does: at exact halves the accumulated rounding decides.
   const double step_x = static_cast<double>(in.width) / out.width, step_y = static_cast<double>(in.height) / out.height;
   const auto channels = static_cast<size_t>(in.channels);
@@ -75,7 +75,7 @@ void Nearest(const Picture& in, const Picture& out) {
 }  // namespace
 
 void ResizePil(const Picture& in, const Picture& out, manifest::Interp interp, Scratch* scratch) {
-  if (interp == manifest::Interp::kNearest) return Nearest(in, out);
+  if (interp == manifest::Interp::kNearest) return NearestPil(in, out);
   Picture middle = in;
   if (in.width != out.width) {
     const int32_t taps =
@@ -90,7 +90,7 @@ void ResizePil(const Picture& in, const Picture& out, manifest::Interp interp, S
         const int32_t begin = scratch->ints[0][static_cast<size_t>(x)], n = scratch->ints[1][static_cast<size_t>(x)];
         const int32_t* w = &scratch->weights[0][static_cast<size_t>(x) * static_cast<size_t>(taps)];
         for (int32_t c = 0; c < in.channels; ++c) {
-          int32_t sum = 1 << (kBits - 1);
+          int32_t sum = 1 << (kPilBits - 1);
           for (int32_t k = 0; k < n; ++k) sum += from[(begin + k) * in.channels + c] * w[k];
           *to++ = Clip(sum);
         }
@@ -109,7 +109,7 @@ void ResizePil(const Picture& in, const Picture& out, manifest::Interp interp, S
     const int32_t* w = &scratch->weights[1][static_cast<size_t>(y) * static_cast<size_t>(taps)];
     uint8_t* to = out.Row(y);
     for (int32_t i = 0; i < row_bytes; ++i) {
-      int32_t sum = 1 << (kBits - 1);
+      int32_t sum = 1 << (kPilBits - 1);
       for (int32_t k = 0; k < n; ++k) sum += middle.Row(begin + k)[i] * w[k];
       to[i] = Clip(sum);
     }
