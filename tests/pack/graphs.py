@@ -14,10 +14,17 @@ Array = NDArray[Any]
 TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "int32": TensorProto.INT32, "bool": TensorProto.BOOL}
 
 
-def fixed(path: Path, outputs: dict[str, Array], *, side: int = 64, extra: dict[str, Any] | None = None, image: str = "x") -> Path:
-    """Outputs plus zero times the image; ``extra``: other inputs by name with their numpy type. Every input is used."""
+def fixed(
+    path: Path,
+    outputs: dict[str, Array],
+    *,
+    size: tuple[int, int] = (64, 64),
+    extra: dict[str, Any] | None = None,
+    image: str = "x",
+) -> Path:
+    """Outputs plus zero times the image of ``size`` (height, width); ``extra``: other inputs by name with their numpy type. Every input is used."""
     weights = [numpy_helper.from_array(np.float32(0), "zero")]
-    inputs = [helper.make_tensor_value_info(image, TensorProto.FLOAT, [1, 3, side, side])]
+    inputs = [helper.make_tensor_value_info(image, TensorProto.FLOAT, [1, 3, *size])]
     nodes = [helper.make_node("ReduceMean", [image], ["mean"], keepdims=0), helper.make_node("Mul", ["mean", "zero"], ["z"])]
     last = "z"
     for name, kind in (extra or {}).items():

@@ -129,6 +129,17 @@ def test_labels_fewer_than_classes_and_outputs_that_fit_nothing_are_refused(tmp_
     assert CLASSES == 3
 
 
+def test_the_cut_of_an_imagenet_recipe_fits_every_picture(tmp_path: Path, packed: Packer, keys: tuple[Path, Path]) -> None:
+    wide = fixed(tmp_path / "wide.onnx", {"y": np.float32([[0.2, 0.8]])}, size=(32, 64))
+    recipe = {"resize": "imagenet", "activation": "none", "lib": "pil"}
+    with pytest.raises(lnx.LnxError, match="at least 64"):
+        packed(wide, "classification", LABELS[:2], **recipe, resize_short=40)
+    path, _ = packed(wide, "classification", LABELS[:2], [image()], **recipe)
+    with lnx.Session(path, device="cpu", trusted_keys=[keys[1]], events=False) as session:
+        for shape in ((90, 90, 3), (200, 40, 3), (40, 200, 3)):
+            assert session.run(np.zeros(shape, np.uint8)).classes[0].name == LABELS[1]
+
+
 def test_anomaly_thresholds_need_a_scale(tmp_path: Path, packed: Packer) -> None:
     model = fixed(tmp_path / "map.onnx", {"map": np.ones((1, 1, 8, 8), np.float32)})
     with pytest.raises(lnx.LnxError, match="no threshold"):

@@ -165,7 +165,7 @@ def python() -> None:
         folder = machine.runtime_folder(version)
         env = {"LNX_RUNTIME_DIR": str(folder), "LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python")}
         elsewhere = [f"--ignore=tests/{area}" for area in (*SERVICE_AREAS, "windows")]
-        run([PYTHON, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "tests", *elsewhere], env=env)
+        run([PYTHON, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadfile", "tests", *elsewhere], env=env)
 
 
 def services() -> None:
@@ -175,7 +175,15 @@ def services() -> None:
     env = {"LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python"), "LNX_RUNTIME_DIR": str(folder)}
     areas = [f"tests/{area}" for area in SERVICE_AREAS if (ROOT / "tests" / area).exists()]
     if areas:
-        run([PYTHON, "-m", "pytest", "-q", "-n", "4", "--dist", "loadfile", *areas], env=env)
+        run([PYTHON, "-m", "pytest", "-q", "-m", "not slow", "-n", "4", "--dist", "loadfile", *areas], env=env)
+
+
+def slow() -> None:
+    """The tests that CI leaves out for their length."""
+    build = machine.cmake("release")
+    env = {"LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python")}
+    env["LNX_RUNTIME_DIR"] = str(machine.runtime_folder(RUNTIMES[0]))
+    run([PYTHON, "-m", "pytest", "-q", "-m", "slow", "tests", "--ignore=tests/windows"], env=env)
 
 
 STAGES: dict[str, Callable[[], None]] = {

@@ -52,6 +52,16 @@ def fuzz(options: argparse.Namespace) -> None:
     checks.fuzz(options.seconds)
 
 
+def nightly(options: argparse.Namespace) -> None:
+    """What takes hours: the slow tests, long fuzzing, a thousand kills."""
+    peers = [name for names in machine.PEER_PACKAGES.values() for name in names]
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *peers, *machine.NIGHTLY_PACKAGES])
+    machine.environment("cpu,dev,collector,agent,dongle")
+    checks.slow()
+    checks.fuzz(options.seconds)
+    kill_loop(options)
+
+
 def kill_loop(options: argparse.Namespace) -> None:
     """Kill collector and agent at random moments and count what was accepted and is gone."""
     machine.system_packages(machine.BUILD_PACKAGES)
@@ -112,6 +122,9 @@ def main(arguments: list[str]) -> int:
     command.add_argument("--json", action="store_true", help="print one JSON object per benchmark")
     add("fuzz", fuzz).add_argument("--seconds", type=int, default=600, help="per target (default: 600)")
     add("kill-loop", kill_loop).add_argument("--kills", type=int, default=1000, help="(default: 1000)")
+    command = add("nightly", nightly)
+    command.add_argument("--seconds", type=int, default=600, help="of fuzzing per target (default: 600)")
+    command.add_argument("--kills", type=int, default=1000, help="(default: 1000)")
     add("gpu", gpu)
     add("windows", windows.command).add_argument("pytest", nargs="*", help="words for pytest, after --")
     command = add("parity", parity)

@@ -69,6 +69,9 @@ PEER_PACKAGES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# What only the slow tests of `dev.py nightly` need: a photograph of 12 megapixels, and the library that exports ConvNeXt.
+NIGHTLY_PACKAGES = ("lomiri-wallpapers-16.04", "python3-torch", "python3-torchvision")
+
 # Environments of `dev.py parity`: groups of packages, installed one after the other; a group may begin with options of pip.
 PARITY: dict[str, tuple[tuple[str, ...], ...]] = {
     "parity-venv": (

@@ -152,7 +152,9 @@ class Draft:
         ops: list[Any] = [Color(to=order)]
         if kind == "imagenet":
             lib, interp = self.assume("resize library", o.lib, "pil"), self.assume("interpolation", o.interp, "linear")
-            short = self.assume("short side before the crop", o.resize_short, round(min(size) / 0.875))
+            short = self.assume("short side before the crop", o.resize_short, round(max(size) / 0.875))
+            if short < max(size):  # a square picture would be smaller than what is cut out of it
+                raise self.refuse(f"resize_short {short}", f"at least {max(size)}, the longer side of the crop {size[0]} x {size[1]}")
             ops += [
                 Resize(mode="short_side", size=(short, short), interp=interp, lib=lib, rounding="floor"),
                 Crop(mode="center", size=size, rounding="half_even"),
