@@ -22,7 +22,10 @@ def fixed(
     extra: dict[str, Any] | None = None,
     image: str = "x",
 ) -> Path:
-    """Outputs plus zero times the image of ``size`` (height, width); ``extra``: other inputs by name with their numpy type. Every input is used."""
+    """Outputs plus zero times the image of ``size`` (height, width); every input is used.
+
+    ``extra``: other inputs by name with their numpy type.
+    """
     weights = [numpy_helper.from_array(np.float32(0), "zero")]
     inputs = [helper.make_tensor_value_info(image, TensorProto.FLOAT, [1, 3, *size])]
     nodes = [helper.make_node("ReduceMean", [image], ["mean"], keepdims=0), helper.make_node("Mul", ["mean", "zero"], ["z"])]
