@@ -30,7 +30,19 @@ PINS = {  # distribution -> (version, SHA-256)
 TARGET = ["--platform", "win_amd64", "--python-version", "3.11", "--implementation", "cp"]
 ABIS = ["--abi", "cp311", "--abi", "abi3", "--abi", "none", "--only-binary=:all:"]
 # What tests/windows/on_windows imports inside Windows CPython; the versions come from constraints.txt.
-WHEELS = ("numpy", "opencv-python-headless", "pillow", "pydantic", "typer", "rich", "cryptography", "onnx", "onnxruntime", "pytest")
+WHEELS = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "psutil",
+    "pydantic",
+    "typer",
+    "rich",
+    "cryptography",
+    "onnx",
+    "onnxruntime",
+    "pytest",
+)
 SITE = "lnx-wheel"  # where our own wheel is unpacked, anew for every run
 
 

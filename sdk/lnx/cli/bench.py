@@ -9,31 +9,60 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from lnx.cli.messages import say
+from lnx.bench import BenchReport, StageRow, measure, to_html
+from lnx.bench.measure import resident_mb
+from lnx.cli.messages import language, say
 from lnx.cli.output import out, print_json, reported
 from lnx.cli.progress import progress_bar
 from lnx.images import read_image
 from lnx.session import Session
 
-STAGES = ("queue", "pre", "host_to_device", "infer", "device_to_host", "post", "total")
+
+def _pauses(text: str) -> list[float]:
+    """ "0,10,100" as milliseconds."""
+    try:
+        values = [float(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        values = [-1.0]
+    if any(not 0 <= value <= 60_000 for value in values):
+        raise typer.BadParameter(say("bad.gaps"))
+    return values
 
 
-def percentiles(values: list[int]) -> dict[str, float]:
-    """p50, p95, p99, max in milliseconds."""
-    p50, p95, p99 = np.percentile(values, [50, 95, 99]) / 1000
-    return {"p50_ms": float(p50), "p95_ms": float(p95), "p99_ms": float(p99), "max_ms": max(values) / 1000}
+def _show(report: BenchReport) -> None:
+    width, height = report.image
+    table = Table(title=f"{report.model}  {report.device}  ONNX Runtime {report.runtime['version']}  {width}x{height}")
+    for column in (say("stage"), "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms"):
+        table.add_column(column, justify="right")
 
+    def add(name: str, row: StageRow) -> None:
+        table.add_row(name, *(f"{value:.3f}" for value in vars(row).values()))
 
-def histogram(values: list[int], bins: int = 16) -> list[tuple[float, int]]:
-    """Lower edge in milliseconds and count, over the range that was seen."""
-    counts, edges = np.histogram(np.array(values) / 1000, bins=bins)
-    return [(float(edge), int(count)) for edge, count in zip(edges[:-1], counts, strict=True)]
+    for stage, row in report.stages.items():
+        add(stage, row)
+    table.add_section()
+    add(say("bench.overhead"), report.overhead)
+    out.print(table)
+    most = max(count for _, count in report.histogram_ms)
+    for edge, count in report.histogram_ms:
+        out.print(f"{edge:9.3f} ms  {'█' * round(40 * count / most)} {count}", markup=False)
+    if report.gaps:
+        pauses = Table(title=say("bench.gaps"))
+        for column in (say("bench.pause"), "p50 ms", "p99 ms", "max ms"):
+            pauses.add_column(column, justify="right")
+        for gap in report.gaps:
+            pauses.add_row(f"{gap.gap_ms:g} ms", f"{gap.p50_ms:.3f}", f"{gap.p99_ms:.3f}", f"{gap.max_ms:.3f}")
+        out.print(pauses)
+    if report.other_load_percent > 20:
+        out.print(say("bench.busy").format(percent=round(report.other_load_percent)), markup=False)
 
 
 def bench_command(
     model: Annotated[Path, typer.Argument(help=say("arg.model"))],
     image: Annotated[Path | None, typer.Option("--image", help=say("opt.image"))] = None,
     runs: Annotated[int, typer.Option("--runs", min=10, max=1_000_000, help=say("opt.runs"))] = 200,
+    gaps: Annotated[str, typer.Option("--gaps", help=say("opt.gaps"))] = "",
+    page: Annotated[Path | None, typer.Option("--html", help=say("opt.html"))] = None,
     threads: Annotated[int, typer.Option("--threads", min=0, help=say("opt.threads"))] = 0,
     trust: Annotated[list[Path] | None, typer.Option("--trust", help=say("opt.trust"))] = None,
     family: Annotated[Path | None, typer.Option("--family", help=say("opt.family"))] = None,
@@ -41,6 +70,7 @@ def bench_command(
     runtime_dir: Annotated[Path | None, typer.Option("--runtime-dir", help=say("opt.runtime"))] = None,
     as_json: Annotated[bool, typer.Option("--json", help=say("opt.json"))] = False,
 ) -> None:
+    pauses = _pauses(gaps)
     with reported(as_json):
         options: dict[str, Any] = {
             "device": device,
@@ -49,41 +79,20 @@ def bench_command(
             "runtime_dir": runtime_dir,
             "events": False,
         }
+        before = resident_mb()
         with (
             progress_bar(model.name, as_json) as progress,
             Session(model, trusted_keys=trust or [], progress=progress, **options) as session,
         ):
-            told = session.describe()
-            shape = told["inputs"][0]["shape"]
+            shape = session.describe()["inputs"][0]["shape"]
             sides = [side for side in shape[1:] if side > 4] or [640, 640]
             picture = read_image(image) if image else np.random.default_rng(0).integers(0, 256, (sides[0], sides[-1], 3), np.uint8)
-            samples: dict[str, list[int]] = {stage: [] for stage in STAGES}
-            for done in range(runs):
-                timings = session.run(picture).timings
-                for stage in STAGES:
-                    samples[stage].append(timings[stage])
-                progress("measure", (done + 1) / runs)
-        rows = {stage: percentiles(values) for stage, values in samples.items()}
-        bars = histogram(samples["total"])
-        report = {
-            "model": told["name"],
-            "device": told["device"],
-            "runtime": told["runtime"],
-            "runs": runs,
-            "stages": rows,
-            "histogram_ms": bars,
-        }
+            report = measure(session, picture, runs=runs, gaps_ms=pauses, memory_before_mb=before, progress=progress)
+        if page is not None:
+            page.write_text(to_html(report, language()), encoding="utf-8")
         if as_json:
-            print_json(report)
+            print_json(report.to_dict())
             return
-        table = Table(
-            title=f"{told['name']}  {told['device']}  ONNX Runtime {told['runtime']['version']}  {picture.shape[1]}x{picture.shape[0]}"
-        )
-        for column in (say("stage"), "p50 ms", "p95 ms", "p99 ms", "max ms"):
-            table.add_column(column, justify="right")
-        for stage, row in rows.items():
-            table.add_row(stage, *(f"{value:.3f}" for value in row.values()))
-        out.print(table)
-        most = max(count for _, count in bars)
-        for edge, count in bars:
-            out.print(f"{edge:9.3f} ms  {'█' * round(40 * count / most)} {count}", markup=False)
+        _show(report)
+        if page is not None:
+            out.print(f"{say('made')}  {page}", markup=False)

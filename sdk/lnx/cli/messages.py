@@ -90,6 +90,23 @@ TEXTS: dict[str, tuple[str, str]] = {
     "opt.recursive": ("Also look into folders inside.", "하위 폴더도 검사합니다."),
     "opt.fail": ("Exit with 1 when an image is NG.", "불량이 있으면 종료 코드 1을 돌려줍니다."),
     "opt.runs": ("Runs to measure.", "측정할 실행 횟수."),
+    "opt.gaps": (
+        "Also run after pauses of these lengths, milliseconds, separated by commas: 0,10,100,1000.",
+        "쉬었다가 실행할 때도 측정합니다. 쉬는 시간(밀리초)을 쉼표로 구분: 0,10,100,1000.",
+    ),
+    "opt.html": ("Write a page with pictures of the measurement.", "측정 결과를 그림으로 보여 주는 페이지를 만듭니다."),
+    "bad.gaps": (
+        "milliseconds from 0 to 60000, separated by commas, as in 0,10,100,1000",
+        "0~60000 밀리초를 쉼표로 구분해 주십시오. 예: 0,10,100,1000",
+    ),
+    "bench.overhead": ("total without infer", "추론을 뺀 합계"),
+    "bench.gaps": ("runs after a pause", "쉬었다가 실행할 때"),
+    "bench.pause": ("pause", "쉬는 시간"),
+    "bench.busy": (
+        "Other programs used {percent} % of a core meanwhile: close them and measure again.",
+        "측정 중 다른 프로그램이 코어의 {percent} %를 사용했습니다. 종료한 뒤 다시 측정하십시오.",
+    ),
+    "stage.gaps": ("measuring after pauses", "쉬었다가 측정 중"),
     "opt.image": ("Image to measure with (default: a golden image).", "측정에 쓸 이미지(기본: 골든 이미지)."),
     "opt.threads": ("Threads of one inference on the CPU.", "CPU 추론 스레드 수."),
     "stage.read": ("reading the file", "파일 읽는 중"),
