@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lnx_common.console import NOT_WELL, out, print_json, reported
 from lnx_common.files import InstanceLock
 
 from lnx_agent.certificate import month_bounds, write_certificate
+from lnx_agent.cli.days import day_ns, when
 from lnx_agent.cli.messages import say
-from lnx_agent.cli.output import NOT_WELL, day_ns, out, print_json, reported, when
 from lnx_agent.config import load_agent
 from lnx_agent.evidence.keys import AgentKeys
 from lnx_agent.evidence.notes import NoteError, Verifier

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lnx_common.console import NOT_WELL, out, print_json, reported
 from lnx_common.errors import PlantError
 from lnx_common.files import InstanceLock
 from rich.table import Table
 
 from lnx_agent.cli.evidence import show
 from lnx_agent.cli.messages import say
-from lnx_agent.cli.output import NOT_WELL, out, print_json, reported
 from lnx_agent.receiver import archive
 from lnx_agent.receiver.carried import take_in
 from lnx_agent.receiver.server import Receiver

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from google.protobuf.json_format import MessageToDict
+from lnx_common.console import BROKEN, NOT_WELL, err, out, print_json, reported
 from lnx_common.errors import PlantError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
@@ -18,7 +19,6 @@ from rich.table import Table
 
 from lnx_agent import install as service
 from lnx_agent.cli.messages import say
-from lnx_agent.cli.output import BROKEN, NOT_WELL, err, out, print_json, reported
 from lnx_agent.config import OtlpHttpSettings, load_agent
 from lnx_agent.delivery.deadletter import DeadLetters
 from lnx_agent.delivery.http import Connection, TransportError

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lnx_common.console import out, reported
 
+from lnx_agent.cli.days import day_ns
 from lnx_agent.cli.messages import say
-from lnx_agent.cli.output import day_ns, out, reported
 from lnx_agent.config import load_agent
 from lnx_agent.evidence.keys import AgentKeys
 from lnx_agent.identity import resource_of

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lnx_common.console import USAGE, err, out, print_json
 from lnx_common.errors import PlantError
 
 from lnx_collector.cli.messages import say
-from lnx_collector.cli.output import USAGE, err, out, print_json, reported, table
+from lnx_collector.cli.output import reported, table
 from lnx_collector.config import load_config
 from lnx_collector.contract import SourceContext
 from lnx_collector.registry import load_kind

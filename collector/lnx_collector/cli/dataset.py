@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from lnx_common.console import NOT_WELL, err, out, print_json
 from lnx_common.errors import PlantError
 
 from lnx_collector.cli.configure import ConfigArgument, JsonOption
 from lnx_collector.cli.messages import say
-from lnx_collector.cli.output import MISSING, err, out, print_json, reported, table
+from lnx_collector.cli.output import reported, table
 from lnx_collector.config import load_config
 
 
@@ -42,7 +43,7 @@ def export_command(
         table(("column", "tag", "unit", "samples", "missing", "completeness"), rows)
     if manifest["required_but_missing"]:
         err.print(f"{say('required')}: {', '.join(manifest['required_but_missing'])}", style="yellow", markup=False)
-        raise typer.Exit(MISSING)
+        raise typer.Exit(NOT_WELL)
 
 
 def _export(config: Path, recipe_path: Path | None, folder: Path | None, again: Path | None) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from lnx_common.console import NOT_WELL, err, out, print_json
 from lnx_common.errors import PlantError
 
 from lnx_collector.cli.configure import JsonOption
 from lnx_collector.cli.messages import say
-from lnx_collector.cli.output import MISSING, err, out, print_json, reported, table
+from lnx_collector.cli.output import reported, table
 from lnx_collector.runtime.loop import run_async
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def scan_command(
                 typer.echo(as_configuration(where, int(port or 502), one))
     if not found:
         err.print(say("no-device"))
-        raise typer.Exit(MISSING)
+        raise typer.Exit(NOT_WELL)
 
 
 async def _scan(link: Link, devices: list[int], table_name: Any, first: int, last: int, pause: float, timeout: float) -> list[Found]:

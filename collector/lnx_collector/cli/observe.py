@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
+from lnx_common.console import err, out, print_json
 from lnx_common.errors import PlantError
 
 from lnx_collector.cli.configure import ConfigArgument, JsonOption
 from lnx_collector.cli.messages import say, state
-from lnx_collector.cli.output import clock, err, out, print_json, reported, table
+from lnx_collector.cli.output import clock, reported, table
 from lnx_collector.config import Config, load_config
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from lnx_common.console import print_json
 from lnx_common.errors import PlantError
 
 from lnx_collector.cli.configure import JsonOption
 from lnx_collector.cli.messages import say
-from lnx_collector.cli.output import print_json, reported
+from lnx_collector.cli.output import reported
 from lnx_collector.runtime.loop import run_async
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lnx_common.console import NOT_WELL, err, out, print_json
 from lnx_common.errors import PlantError
 
 from lnx_collector.cli.configure import JsonOption
 from lnx_collector.cli.messages import say
-from lnx_collector.cli.output import MISSING, err, out, print_json, reported
+from lnx_collector.cli.output import reported
 
 
 def pairs_command(
@@ -45,4 +46,4 @@ def pairs_command(
         for name in alone:
             err.print(f"{say('alone')}: {name}", markup=False)
     if not (found.by_name or found.by_content):
-        raise typer.Exit(MISSING)
+        raise typer.Exit(NOT_WELL)

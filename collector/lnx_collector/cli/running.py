@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from lnx_common.console import NOT_WELL, err, print_json
 from lnx_common.errors import PlantError
 from lnx_common.text import language
 
 from lnx_collector.cli.configure import ConfigArgument, JsonOption
 from lnx_collector.cli.messages import say
-from lnx_collector.cli.output import MISSING, err, print_json, reported, show_samples
+from lnx_collector.cli.output import reported, show_samples
 from lnx_collector.config import Config, load_config
 from lnx_collector.contract import Seen, SourceContext, SourceSettings
 from lnx_collector.runtime.loop import run_async
@@ -118,4 +119,4 @@ def _show(tags: Sequence[Tag], latest: dict[str, Sample], errors: Sequence[Plant
         for error in errors:
             err.print(error.text(language()), style="red", markup=False)
     if missing or errors:
-        raise typer.Exit(MISSING)
+        raise typer.Exit(NOT_WELL)

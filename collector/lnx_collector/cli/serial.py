@@ -6,10 +6,11 @@ import string
 from typing import Annotated
 
 import typer
+from lnx_common.console import NOT_WELL, err, print_json
 
 from lnx_collector.cli.configure import JsonOption
 from lnx_collector.cli.messages import say
-from lnx_collector.cli.output import MISSING, err, print_json, reported, table
+from lnx_collector.cli.output import reported, table
 from lnx_collector.runtime.loop import run_async
 
 BAUDS = (9600, 19200, 38400, 115200, 4800, 57600, 2400)
@@ -32,7 +33,7 @@ def sniff_command(
         table(("baud", "bytes", "looks-like", "start"), rows)
     if not any(heard for _, heard in found):
         err.print(say("silent"))
-        raise typer.Exit(MISSING)
+        raise typer.Exit(NOT_WELL)
 
 
 async def _listen(port: str, bauds: tuple[int, ...], seconds: float) -> list[tuple[int, bytes]]:
