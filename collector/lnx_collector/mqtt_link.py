@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import paho.mqtt.client as mqtt
 from lnx_common.config import Settings
@@ -22,6 +22,7 @@ from lnx_common.errors import PlantError
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import Field
 
 CONNECT_WITHIN = 10.0
@@ -59,10 +60,27 @@ class BrokerSettings(Settings):
     """Seconds without traffic after which either side asks whether the other is there."""
 
 
+class Will(NamedTuple):
+    """What the broker publishes for us when we vanish."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
 class MqttLink:
     """``on_message`` is called on the event loop, in order of arrival."""
 
-    def __init__(self, name: str, settings: BrokerSettings, on_message: Callable[[mqtt.MQTTMessage], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: BrokerSettings,
+        on_message: Callable[[mqtt.MQTTMessage], None] | None = None,
+        *,
+        fresh: bool = False,
+        will: Will | None = None,
+    ) -> None:
+        """``fresh``: the broker keeps nothing for us between two connections; otherwise it does for a week."""
         self.where = f"{settings.host}:{settings.port}"
         self.lost = asyncio.Event()
         """Set when the connection has ended."""
@@ -72,18 +90,24 @@ class MqttLink:
         self._connected = asyncio.Event()
         self._on_message = on_message
         self._name = settings.client_id or f"lnx-{name}"
-        five = settings.version == "5"
+        self._fresh = fresh
+        self._will = will
+        self._answers: dict[int, asyncio.Future[str]] = {}
+        self._five = five = settings.version == "5"
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._name,
             protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-            clean_session=None if five else False,
+            clean_session=None if five else fresh,
             manual_ack=True,
             reconnect_on_failure=False,
         )
         self.client.on_connect = self._when_connected
         self.client.on_disconnect = self._when_disconnected
         self.client.on_message = self._when_message
+        self.client.on_subscribe = self._when_subscribed
+        if will is not None:
+            self.client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         self.client.connect_timeout = CONNECT_WITHIN
 
     async def open(self, subscriptions: Sequence[tuple[str, int]] = ()) -> None:
@@ -101,9 +125,27 @@ class MqttLink:
         if not self._connected.is_set():
             raise PlantError(701, where=self.where, found=self.reason or "no answer", expected="a broker that lets us in")
         for topic, qos in subscriptions:
-            code, _ = self.client.subscribe(topic, qos=qos)
-            if code != mqtt.MQTT_ERR_SUCCESS:
-                raise PlantError(701, where=f"{self.where} {topic}", found=mqtt.error_string(code))
+            await self.subscribe(topic, qos, CONNECT_WITHIN)
+
+    async def subscribe(self, topic: str, qos: int, within: float) -> None:
+        """Returns when the broker has accepted the subscription. Raises PlantError 701.
+
+        A broker reads the packets of a connection in order: its answer also says that it has everything that was published before.
+        """
+        code, number = self.client.subscribe(topic, qos=qos)
+        if code != mqtt.MQTT_ERR_SUCCESS or number is None:
+            raise PlantError(701, where=f"{self.where} {topic}", found=mqtt.error_string(code))
+        answer = self._answers[number] = self._loop.create_future()
+        lost = asyncio.ensure_future(self.lost.wait())
+        try:
+            await asyncio.wait([answer, lost], timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+            del self._answers[number]
+        if not answer.done():
+            raise PlantError(701, where=f"{self.where} {topic}", found=self.reason or "no answer to a subscription")
+        if refusal := answer.result():
+            raise PlantError(701, where=f"{self.where} {topic}", found=refusal, expected="a broker that lets us subscribe")
 
     def _credentials(self) -> None:
         settings = self._settings
@@ -115,11 +157,12 @@ class MqttLink:
             self.client.tls_set(ca, certificate, key)
 
     def _connect(self) -> None:
-        if self._settings.version == "5":
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        if self._five:
+            make_properties: Callable[[int], Properties] = Properties  # paho does not annotate it
+            properties = make_properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = 0 if self._fresh else SESSION_EXPIRY_S
             self.client.connect(
-                self._settings.host, self._settings.port, self._settings.keepalive, clean_start=False, properties=properties
+                self._settings.host, self._settings.port, self._settings.keepalive, clean_start=self._fresh, properties=properties
             )
         else:
             self.client.connect(self._settings.host, self._settings.port, self._settings.keepalive)
@@ -140,6 +183,15 @@ class MqttLink:
     def _when_message(self, client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
         if self._on_message is not None:
             self._tell(self._on_message, message)
+
+    def _when_subscribed(self, client: Any, userdata: Any, number: int, reasons: Any, properties: Any) -> None:
+        refusal = next((str(reason) for reason in reasons if reason.is_failure), "")
+        self._tell(self._answer, number, refusal)
+
+    def _answer(self, number: int, refusal: str) -> None:
+        answer = self._answers.get(number)
+        if answer is not None and not answer.done():
+            answer.set_result(refusal)
 
     def _tell(self, function: Callable[..., object], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -163,10 +215,15 @@ class MqttLink:
                 _wait(info, min(0.2, max(0.01, deadline - time.monotonic())))
 
     def close(self) -> None:
-        """Says goodbye and ends the thread, without waiting for the network."""
+        """Says goodbye and ends the thread, without waiting for the network. A will is published: whoever relies on us hears of it."""
         client = self.client
         client.on_message = None
-        client.disconnect()
+        if self._will is not None and self._five:
+            client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
+        else:
+            if self._will is not None:
+                client.publish(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
+            client.disconnect()
         threading.Thread(target=client.loop_stop, daemon=True).start()
 
 

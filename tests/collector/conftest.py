@@ -4,17 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import queue
 import shutil
 import socket
 import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lnx_collector.contract import Seen, Source
 
 HERE = Path(__file__).parent / "modbus"
+CACHE = Path(__file__).resolve().parents[2] / ".cache"
+
+
+@pytest.fixture(scope="session")
+def npm_modules() -> Callable[[Path], Path]:
+    """npm_modules(area): a folder of .cache with the packages that package-lock.json of ``area`` pins, installed once."""
+    return _npm_modules
+
+
+def _npm_modules(area: Path) -> Path:
+    if not shutil.which("npm"):
+        pytest.skip("npm is not installed")
+    target = CACHE / f"npm-{area.name}"
+    lock = (area / "package-lock.json").read_bytes()
+    if (target / "node_modules").exists() and (target / "package-lock.json").read_bytes() == lock:
+        return target
+    fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=CACHE))
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(area / name, fresh / name)
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--silent"]
+    installed = subprocess.run(command, cwd=fresh, capture_output=True, text=True, check=False)
+    if installed.returncode != 0:
+        shutil.rmtree(fresh, ignore_errors=True)
+        pytest.skip(f"npm could not install the packages of {area.name}: {installed.stderr[-300:]}")
+    shutil.rmtree(target, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another test process was faster
+        fresh.rename(target)
+    return target
 
 
 class Server:
@@ -174,3 +207,64 @@ def start_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
 @pytest.fixture
 def broker(start_broker: Callable[..., Broker]) -> Broker:
     return start_broker()
+
+
+SPARKPLUG = Path(__file__).parent / "sparkplug"
+
+
+class Peer:
+    """A Sparkplug client from npm (sparkplug-client), as an edge node or a listener; commands as in sparkplug/peer.js."""
+
+    def __init__(self, modules: Path, port: int, group: str, node: str) -> None:
+        command = ["node", str(modules / "peer.js"), str(port), group, node]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.heard: list[dict[str, Any]] = []
+        self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        assert self._answers.get(timeout=20) == {"ready": True}
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            told = json.loads(line)
+            if "ok" in told or "ready" in told:
+                self._answers.put(told)
+            else:
+                self.heard.append(told)
+
+    def tell(self, **command: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        if "die" not in command:
+            assert self._answers.get(timeout=10) == {"ok": True}
+
+    def wait(self, enough: Callable[[list[dict[str, Any]]], bool], seconds: float = 10) -> list[dict[str, Any]]:
+        """What was heard, as soon as it is enough."""
+        deadline = time.monotonic() + seconds
+        while not enough(self.heard):
+            assert time.monotonic() < deadline, self.heard
+            time.sleep(0.01)
+        return list(self.heard)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+
+
+@pytest.fixture
+def start_peer(npm_modules: Callable[[Path], Path], broker: Broker) -> Iterator[Callable[..., Peer]]:
+    """start_peer(group, node): a client at the broker."""
+    modules = npm_modules(SPARKPLUG)
+    shutil.copy(SPARKPLUG / "peer.js", modules / "peer.js")
+    started: list[Peer] = []
+
+    def start(group: str = "Plant1", node: str = "line1") -> Peer:
+        started.append(Peer(modules, broker.port, group, node))
+        return started[-1]
+
+    yield start
+    for peer in started:
+        peer.stop()

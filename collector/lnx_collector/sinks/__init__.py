@@ -5,4 +5,5 @@ SINKS: dict[str, str] = {
     "mqtt": "lnx_collector.sinks.mqtt",
     "otlp": "lnx_collector.sinks.otlp",
     "postgresql": "lnx_collector.sinks.postgresql",
+    "sparkplug": "lnx_collector.sinks.sparkplug",
 }

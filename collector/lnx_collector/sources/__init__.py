@@ -8,6 +8,7 @@ SOURCES: dict[str, str] = {
     "modbus-rtu": "lnx_collector.sources.modbus.rtu",
     "opcua": "lnx_collector.sources.opcua",
     "mqtt": "lnx_collector.sources.mqtt",
+    "sparkplug": "lnx_collector.sources.sparkplug",
     "csv-folder": "lnx_collector.sources.csv_folder",
     "serial": "lnx_collector.sources.serial_line",
     "nmea": "lnx_collector.sources.nmea",

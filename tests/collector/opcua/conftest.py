@@ -12,26 +12,12 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-CACHE = Path(__file__).resolve().parents[3] / ".cache" / "npm-opcua"
 
 
 @pytest.fixture(scope="session")
-def node_modules() -> Path:
+def node_modules(npm_modules: Callable[[Path], Path]) -> Path:
     """The folder with node_modules of the pinned versions."""
-    if not shutil.which("npm"):
-        pytest.skip("npm is not installed")
-    lock = (HERE / "package-lock.json").read_bytes()
-    if not (CACHE / "node_modules").exists() or (CACHE / "package-lock.json").read_bytes() != lock:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, CACHE / name)
-        installed = subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=CACHE, capture_output=True, text=True, check=False
-        )
-        if installed.returncode != 0:
-            shutil.rmtree(CACHE, ignore_errors=True)
-            pytest.skip(f"npm could not install node-opcua: {installed.stderr[-300:]}")
-    return CACHE
+    return npm_modules(HERE)
 
 
 class OpcuaServer:

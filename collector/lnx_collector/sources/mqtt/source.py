@@ -10,10 +10,9 @@ is UNCERTAIN_LAST_USABLE; JSON null is BAD. What cannot be read is counted as lo
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from lnx_common.errors import PlantError
@@ -21,13 +20,12 @@ from paho.mqtt.client import MQTTMessage, topic_matches_sub
 
 from lnx_collector import quality as q
 from lnx_collector.contract import Intake, SourceContext
+from lnx_collector.mqtt_inbox import Inbox
 from lnx_collector.mqtt_link import MqttLink
 from lnx_collector.sample import Sample, Tag, checked
 from lnx_collector.sources.mqtt.payload import PayloadError, as_number, as_time, as_value, at_path, parse_json
 from lnx_collector.sources.mqtt.settings import MqttSettings, MqttTag
 
-AT_ONCE = 1000
-WAITING_LIMIT = 20_000
 REMEMBERED = 5000
 _NUMBER = re.compile(r"\{(\d+)\}")
 
@@ -46,37 +44,16 @@ class MqttSource:
         return [Tag(tag.name, self._settings.name, tag.kind, tag.unit, tag.description) for tag in self._settings.tag if not tag.is_pattern]
 
     async def run(self, intake: Intake) -> None:
-        waiting: deque[tuple[MQTTMessage, int]] = deque()
-        news = asyncio.Event()
-        overflowed = 0
-
-        def arrived(message: MQTTMessage) -> None:
-            nonlocal overflowed
-            if message.qos == 0 and len(waiting) >= WAITING_LIMIT:
-                overflowed += 1
-            else:
-                waiting.append((message, self._now()))
-            news.set()
-
-        link = MqttLink(self._settings.name, self._settings, arrived)
+        inbox = Inbox(self._now)
+        link = MqttLink(self._settings.name, self._settings, inbox.put)
         try:
             await link.open([(topic, self._settings.qos) for topic in sorted({tag.topic for tag in self._settings.tag})])
             intake.well()
-            lost = asyncio.ensure_future(link.lost.wait())
-            while True:
-                if not waiting:
-                    news.clear()
-                    heard = asyncio.ensure_future(news.wait())
-                    await asyncio.wait([heard, lost], return_when=asyncio.FIRST_COMPLETED)
-                    heard.cancel()
-                batch = [waiting.popleft() for _ in range(min(AT_ONCE, len(waiting)))]
-                if batch:
-                    await self._store(batch, link, intake)
-                if overflowed:
-                    intake.lost(overflowed, "queue_overflow")
-                    overflowed = 0
-                if lost.done() and not waiting:
-                    raise PlantError(701, where=link.where, found=link.reason or "the connection was lost")
+            while batch := await inbox.take(link.lost):
+                await self._store(batch, link, intake)
+                if dropped := inbox.overflowed():
+                    intake.lost(dropped, "queue_overflow")
+            raise PlantError(701, where=link.where, found=link.reason or "the connection was lost")
         finally:
             link.close()
 
