@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import sys
 
 from lnx_collector.cli import app
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):
-            stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
     app()

@@ -69,8 +69,15 @@ PEER_PACKAGES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# What only the slow tests of `dev.py nightly` need: a photograph of 12 megapixels, and the library that exports ConvNeXt.
-NIGHTLY_PACKAGES = ("lomiri-wallpapers-16.04", "python3-torch", "python3-torchvision")
+# What only the slow tests of `dev.py nightly` need: a photograph of 12 megapixels, the library that exports ConvNeXt, an RTSP server.
+NIGHTLY_PACKAGES = (
+    "lomiri-wallpapers-16.04",
+    "python3-torch",
+    "python3-torchvision",
+    "gir1.2-gst-rtsp-server-1.0",
+    "gstreamer1.0-plugins-good",
+    "python3-gi",
+)
 
 # Environments of `dev.py parity`: groups of packages, installed one after the other; a group may begin with options of pip.
 PARITY: dict[str, tuple[tuple[str, ...], ...]] = {

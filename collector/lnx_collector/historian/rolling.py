@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from lnx_collector.config import HistorianSettings
@@ -50,7 +51,7 @@ class Roller:
 
                 rows = connection.execute("SELECT * FROM sample WHERE seq BETWEEN ? AND ? ORDER BY seq", span)
                 tags = {row[0]: Tag(*row[1:]) for row in connection.execute("SELECT id, name, source, kind, unit, description FROM tag")}
-                table = columns.arrow_table(iter(lambda rows=rows: rows.fetchmany(CHUNK), []), tags)  # type: ignore[misc]
+                table = columns.arrow_table(iter(partial(rows.fetchmany, CHUNK), []), tags)
                 self._enter(parts.write_part(self._data, table, self._stream))
                 written += 1
         finally:
@@ -114,8 +115,8 @@ class Roller:
     def tidy(self) -> None:
         """Removes half-written files, enters or removes files that the catalogue does not know, and deletes rolled rows."""
         folder = self._data / FOLDER
-        for partial in folder.rglob("*.partial"):
-            partial.unlink()
+        for torn in folder.rglob("*.partial"):
+            torn.unlink()
         connection = database.open_reader(self._data / database.DATABASE)
         try:
             known = dict(connection.execute("SELECT path, rows FROM part").fetchall())

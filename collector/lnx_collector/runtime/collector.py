@@ -28,6 +28,7 @@ from lnx_collector.runtime.health import RUNNING, Health
 from lnx_collector.runtime.intake import SourceIntake, Watcher
 from lnx_collector.runtime.pipeline import Pipeline
 from lnx_collector.runtime.supervisor import SourceRunner
+from lnx_collector.sample import Sample
 
 log = logging.getLogger("lnx.collector")
 GRACE = 10.0
@@ -120,9 +121,9 @@ class Collector:
             self.sinks[settings.name] = SinkRunner(settings, context, self.historian, health, self.events)
             self.sinks[settings.name].start()
 
-    def _show(self, samples: Sequence[object]) -> None:
+    def _show(self, samples: Sequence[Sample]) -> None:
         for watcher in self._watchers:
-            watcher(samples)  # type: ignore[arg-type]
+            watcher(samples)
 
     def _historian_trouble(self, error: PlantError | None) -> None:
         """Called from the historian's thread."""
@@ -133,9 +134,9 @@ class Collector:
         elif error is None and before is not None:
             self.events.write("lnx.collector.well", source="historian", part="")
 
-    async def _keep(self, samples: Sequence[object]) -> None:
+    async def _keep(self, samples: Sequence[Sample]) -> None:
         if samples:
-            await self.historian.accept("steps", samples)  # type: ignore[arg-type]
+            await self.historian.accept("steps", samples)
             self._show(samples)
 
     async def _tick(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from lnx_collector.contract import Step, StepSettings
@@ -40,10 +40,10 @@ class Pipeline:
         """What the steps still hold back."""
         return self._due(lambda step: step.finish(now))
 
-    def _due(self, ask: object) -> list[Sample]:
+    def _due(self, ask: Callable[[Step], Sequence[Sample]]) -> list[Sample]:
         result: list[Sample] = []
         for i, (step, _) in enumerate(self._steps):
-            for sample in ask(step):  # type: ignore[operator]
+            for sample in ask(step):
                 self._follow(sample, i + 1, result)
         return result
 

@@ -14,6 +14,7 @@ SOURCES: dict[str, str] = {
     "nmea": "lnx_collector.sources.nmea",
     "image-folder": "lnx_collector.sources.image_folder",
     "video-folder": "lnx_collector.sources.video_folder",
+    "camera": "lnx_collector.sources.camera",
 }
 
 

@@ -13,7 +13,7 @@ import json
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 from zoneinfo import ZoneInfo
 
 from lnx_common.config import Seconds
@@ -49,6 +49,13 @@ class ImageFolderSettings(SourceSettings):
     """How often the folder is looked at."""
 
 
+class _Mark(TypedDict):
+    """The newest time that was taken, and the names that have it."""
+
+    time: int
+    names: list[str]
+
+
 class ImageFolderSource:
     """One folder."""
 
@@ -63,7 +70,7 @@ class ImageFolderSource:
         return [Tag(self._tag, self._settings.name, "image")]
 
     async def run(self, intake: Intake) -> None:
-        mark = json.loads(intake.bookmarks().get("newest", '{"time": 0, "names": []}'))
+        mark: _Mark = json.loads(intake.bookmarks().get("newest", '{"time": 0, "names": []}'))
         while True:
             if not await asyncio.to_thread(self._settings.folder.is_dir):
                 raise PlantError(701, where=str(self._settings.folder), found="no such folder")
@@ -89,7 +96,7 @@ class ImageFolderSource:
                 break  # a file is still being written: later ones wait, so that the order stays
             await asyncio.sleep(self._settings.period)
 
-    def _fresh(self, mark: dict[str, object]) -> list[tuple[int, Path]]:
+    def _fresh(self, mark: _Mark) -> list[tuple[int, Path]]:
         """(time of change, path) of images after the mark, oldest first."""
         found = []
         for path in self._settings.folder.glob(self._settings.pattern):
@@ -97,8 +104,8 @@ class ImageFolderSource:
                 continue
             stat = path.stat()
             changed = max(stat.st_mtime_ns, stat.st_ctime_ns)
-            after = (changed, 1) > (mark["time"], 1 if path.relative_to(self._settings.folder).as_posix() in mark["names"] else 0)  # type: ignore[operator]
-            if after and self._given_up.get(path) != changed:
+            taken = path.relative_to(self._settings.folder).as_posix() in mark["names"]
+            if (changed, 1) > (mark["time"], int(taken)) and self._given_up.get(path) != changed:
                 found.append((changed, path))
         return sorted(found)
 

@@ -26,7 +26,7 @@ from lnx_collector.sample import Kind, Sample, Tag, bad, good
 from lnx_collector.sources.modbus import planning
 from lnx_collector.sources.modbus.link import Link, RefusedError, SilentError, time_left
 from lnx_collector.sources.modbus.planning import Block, Range
-from lnx_collector.sources.modbus.registers import FLOATS, UndecodableError, decode
+from lnx_collector.sources.modbus.registers import FLOATS, Order, UndecodableError, decode
 from lnx_collector.sources.modbus.settings import BIT_TABLES, ModbusSettings, ModbusTag, Table
 
 ASK_AGAIN = 600.0
@@ -250,7 +250,7 @@ class ModbusSource:
     def _period_of(self, tag: ModbusTag) -> float:
         return self._settings.period if tag.period is None else tag.period
 
-    def _order_of(self, tag: ModbusTag) -> str:
+    def _order_of(self, tag: ModbusTag) -> Order:
         return tag.order or self._settings.order
 
 
@@ -263,14 +263,14 @@ def kind_of(tag: ModbusTag) -> Kind:
     return "float" if tag.type in FLOATS or (tag.scale, tag.offset) != (1.0, 0.0) else "int"
 
 
-def sample_of(tag: ModbusTag, registers: Sequence[int], order: str, now: int) -> Sample:
+def sample_of(tag: ModbusTag, registers: Sequence[int], order: Order, now: int) -> Sample:
     """The sample of a tag from its registers or bit."""
     if tag.table in BIT_TABLES:
         return Sample(tag.name, bool(registers[0]), q.GOOD, None, None, now)
     if tag.bit is not None:
         return Sample(tag.name, bool(registers[0] >> tag.bit & 1), q.GOOD, None, None, now)
     try:
-        value = decode(registers, tag.type, order)  # type: ignore[arg-type]
+        value = decode(registers, tag.type, order)
     except UndecodableError:
         return bad(tag.name, q.BAD_DECODING, now)
     if isinstance(value, str):
