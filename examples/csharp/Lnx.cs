@@ -7,7 +7,11 @@ using System.Text;
 namespace Lnx {
 
 public enum Verdict { Undefined = 0, OK = 1, NG = 2, Review = 3 }
-public enum PixelFormat : uint { Gray8 = 1, Gray16 = 2, Bgr8 = 3, Rgb8 = 4, Bgra8 = 5, Rgba8 = 6 }
+public enum PixelFormat : uint {
+  Gray8 = 1, Gray16 = 2, Bgr8 = 3, Rgb8 = 4, Bgra8 = 5, Rgba8 = 6, Gray10P = 7, Gray12P = 8,
+  BayerRG8 = 16, BayerBG8 = 17, BayerGR8 = 18, BayerGB8 = 19, BayerRG16 = 20, BayerBG16 = 21, BayerGR16 = 22, BayerGB16 = 23,
+  Nv12 = 32, F32Planar = 48, F32Gray = 49
+}
 
 public sealed class LnxException : Exception {
   public readonly int Status;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "image/camera.h"
 #include "image/image.h"
 #include "manifest/manifest.h"
 
@@ -85,7 +86,8 @@ manifest::Manifest Recipe(Dice& dice) {
   }
   const manifest::DType dtype = dice.Coin() ? manifest::DType::kF32 : dice.Coin() ? manifest::DType::kF16 : manifest::DType::kU8;
   m.pre.emplace_back(manifest::CastOp{dtype});
-  if (dtype != manifest::DType::kU8 && dice.Coin()) m.pre.emplace_back(manifest::ScaleOp{1.0 / 255});
+  if (dtype != manifest::DType::kU8 && dice.Coin())
+    m.pre.emplace_back(dice.Coin() ? manifest::ScaleOp{1.0 / 255} : manifest::ScaleOp{1, 1.0 + dice.Below(256)});
   if (dtype != manifest::DType::kU8 && dice.Coin()) m.pre.emplace_back(manifest::NormalizeOp{{0.4, 0.5, 0.6}, {0.2, 0.3, 0.25}});
   const bool nchw = dice.Below(4) != 0;
   if (nchw) m.pre.emplace_back(manifest::LayoutOp{true});
@@ -109,18 +111,22 @@ struct Photo {
 };
 
 Photo TakePhoto(Dice& dice) {
-  static constexpr LnxPixelFormat kFormats[] = {LNX_PIXEL_GRAY8, LNX_PIXEL_BGR8,  LNX_PIXEL_RGB8,
-                                                LNX_PIXEL_BGRA8, LNX_PIXEL_RGBA8, LNX_PIXEL_GRAY16};
+  static constexpr LnxPixelFormat kFormats[] = {
+      LNX_PIXEL_GRAY8,      LNX_PIXEL_BGR8,      LNX_PIXEL_RGB8,       LNX_PIXEL_BGRA8,      LNX_PIXEL_RGBA8,
+      LNX_PIXEL_GRAY16,     LNX_PIXEL_GRAY10P,   LNX_PIXEL_GRAY12P,    LNX_PIXEL_BAYER_RG8,  LNX_PIXEL_BAYER_BG8,
+      LNX_PIXEL_BAYER_GR8,  LNX_PIXEL_BAYER_GB8, LNX_PIXEL_BAYER_RG16, LNX_PIXEL_BAYER_BG16, LNX_PIXEL_BAYER_GR16,
+      LNX_PIXEL_BAYER_GB16, LNX_PIXEL_NV12,      LNX_PIXEL_F32_PLANAR, LNX_PIXEL_F32_GRAY};
   Photo photo;
   LnxImage& image = photo.image;
   image.struct_size = sizeof image;
-  image.pixel_format = kFormats[dice.Below(6)];
+  image.pixel_format = kFormats[dice.Below(sizeof kFormats / sizeof *kFormats)];
   image.width = dice.From(1, 100);
   image.height = dice.From(1, 60);
-  if (image.pixel_format == LNX_PIXEL_GRAY16) image.valid_bits = 9 + dice.Below(8);
-  const int64_t row = static_cast<int64_t>(image.width) * image::BytesPerPixel(image.pixel_format);
+  if (image.pixel_format == LNX_PIXEL_GRAY16 || image::IsWideMosaic(image.pixel_format)) image.valid_bits = 9 + dice.Below(8);
+  const int64_t row = image::RowBytes(image.pixel_format, image.width);
   const int64_t stride = row + dice.Below(9);
-  const auto bytes = static_cast<size_t>(stride * (image.height - 1) + row);  // nothing behind the last pixel
+  const int64_t rows = image::PlaneRows(image.pixel_format, image.height);
+  const auto bytes = static_cast<size_t>(stride * (rows - 1) + row);  // nothing behind the last pixel
   photo.bytes = std::make_unique<uint8_t[]>(bytes);
   uint32_t state = dice.Byte() | 1u;
   for (size_t i = 0; i < bytes; ++i) photo.bytes[i] = static_cast<uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
@@ -152,6 +158,13 @@ void Compare(const std::vector<uint8_t>& fast, const std::vector<uint8_t>& plain
   }
 }
 
+void CompareDeveloped(const image::View& fast, const image::View& plain, const image::View& given) {
+  if (!image::IsCameraFormat(given.format)) return;
+  Require(fast.format == plain.format && fast.stride == plain.stride && fast.height == plain.height, "the developed format");
+  const auto bytes = static_cast<size_t>(fast.stride) * static_cast<size_t>(fast.height);
+  Require(std::memcmp(fast.data, plain.data, bytes) == 0, "the developed picture");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -165,7 +178,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (uint32_t n = 1 + dice.Below(3); n > 0; --n) {
       const Photo photo = TakePhoto(dice);
       LnxRect roi;
-      const image::View view = image::CheckImage(photo.image, &roi);
+      image::Developed developed, by_pixel;
+      const image::View given = image::CheckImage(photo.image, &roi);
+      const image::View view = image::Develop(given, m.input.window ? &*m.input.window : nullptr, &developed);
+      CompareDeveloped(view, image::DevelopReference(given, m.input.window ? &*m.input.window : nullptr, &by_pixel), given);
       image::Geometry a, b;
       try {
         pipeline.RunReference(view, roi, photo.image.width, photo.image.height, plain.data(), &b);

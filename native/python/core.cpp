@@ -5,12 +5,14 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "lnx/lnx.h"
+#include "picture.h"
 
 namespace py = pybind11;
 
@@ -31,47 +33,6 @@ namespace {
 
 void Check(LnxStatus status) {
   if (status != LNX_OK) Raise();
-}
-
-// A picture as the caller has it, and the array that keeps its memory alive.
-struct Picture {
-  py::array array;
-  LnxImage image;
-};
-
-Picture Borrow(const py::array& given, const py::tuple& roi, uint64_t tag) {
-  py::array array = given;
-  const bool wide = array.dtype().kind() == 'u' && array.itemsize() == 2;
-  const bool bytes = array.dtype().kind() == 'u' && array.itemsize() == 1;
-  const auto channels = array.ndim() == 3 ? array.shape(2) : 1;
-  LnxPixelFormat format = LNX_PIXEL_UNKNOWN;
-  if (bytes && channels == 1) format = LNX_PIXEL_GRAY8;
-  if (bytes && channels == 3) format = LNX_PIXEL_BGR8;
-  if (bytes && channels == 4) format = LNX_PIXEL_BGRA8;
-  if (wide && channels == 1) format = LNX_PIXEL_GRAY16;
-  if (format == LNX_PIXEL_UNKNOWN || array.ndim() < 2 || array.ndim() > 3) {
-    std::string shape;
-    for (py::ssize_t i = 0; i < array.ndim(); ++i) shape += (i ? ", " : "") + std::to_string(array.shape(i));
-    const py::object type = py::module_::import("lnx.errors").attr("LnxError");
-    const py::object error = type(static_cast<int>(LNX_E_IMAGE_FORMAT),
-                                  py::arg("found") = "array of " + std::string(py::str(array.dtype())) + " [" + shape + "]",
-                                  py::arg("expected") = "uint8 [H, W], [H, W, 3] (BGR) or [H, W, 4] (BGRA), or uint16 [H, W]",
-                                  py::arg("where") = "image");
-    PyErr_SetObject(type.ptr(), error.ptr());
-    throw py::error_already_set();
-  }
-  // Pixels of a row must lie side by side; rows may be anywhere, also upside down.
-  const bool packed =
-      array.strides(1) == array.itemsize() * channels && (array.ndim() == 2 || array.strides(2) == array.itemsize());
-  if (!packed && array.size() > 0) array = py::array::ensure(array.attr("copy")("C"));
-  Picture picture{array, {}};
-  LnxImageInit(&picture.image, array.data(), static_cast<int32_t>(array.shape(1)), static_cast<int32_t>(array.shape(0)),
-               array.strides(0), format);
-  picture.image.stride_bytes = array.strides(0);
-  picture.image.user_tag = tag;
-  if (roi.size() == 4)
-    picture.image.roi = {roi[0].cast<int32_t>(), roi[1].cast<int32_t>(), roi[2].cast<int32_t>(), roi[3].cast<int32_t>()};
-  return picture;
 }
 
 class Result {
@@ -193,7 +154,7 @@ class Result {
     return text;
   }
 
-  py::array Draw(uint32_t i, const py::object& background, bool banner, float opacity) const {
+  py::array Draw(uint32_t i, const py::object& background, const PixelNote& note, bool banner, float opacity) const {
     LnxSummary s = {};
     s.struct_size = sizeof s;
     Check(LnxResultSummary(result_, i, &s));
@@ -208,7 +169,7 @@ class Result {
     if (background.is_none()) {
       Check(LnxResultDraw(result_, i, nullptr, &style, &target));
     } else {
-      const Picture picture = Borrow(py::array::ensure(background), py::tuple(), 0);
+      const Picture picture = Borrow(py::array::ensure(background), note, py::tuple(), 0);
       Check(LnxResultDraw(result_, i, &picture.image, &style, &target));
     }
     return std::move(canvas);
@@ -332,8 +293,9 @@ class Session {
     handle_ = nullptr;
   }
 
-  std::unique_ptr<Result> Run(const std::vector<py::array>& arrays, const py::tuple& roi, uint64_t tag, const py::dict& o) {
-    const std::vector<Picture> pictures = BorrowAll(arrays, roi, tag);
+  std::unique_ptr<Result> Run(const std::vector<py::array>& arrays, const PixelNote& note, const py::tuple& roi, uint64_t tag,
+                              const py::dict& o) {
+    const std::vector<Picture> pictures = BorrowAll(arrays, note, roi, tag);
     std::vector<LnxImage> images;
     for (const Picture& picture : pictures) images.push_back(picture.image);
     PerClass per_class;
@@ -348,9 +310,27 @@ class Session {
     return std::make_unique<Result>(result);
   }
 
+  std::unique_ptr<Result> RunRois(const py::array& array, const PixelNote& note, const std::vector<std::array<int32_t, 4>>& boxes,
+                                  uint64_t tag, const py::dict& o) {
+    const Picture picture = Borrow(array, note, py::tuple(), tag);
+    std::vector<LnxRect> rois;
+    for (const auto& box : boxes) rois.push_back({box[0], box[1], box[2], box[3]});
+    PerClass per_class;
+    const LnxRunOptions options = Options(o, &per_class);
+    LnxResult result = nullptr;
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      status = LnxRunRois(handle_, &picture.image, rois.data(), static_cast<uint32_t>(rois.size()), &options, &result);
+    }
+    Check(status);
+    return std::make_unique<Result>(result);
+  }
+
   // The arrays are returned too: the caller keeps them until the ticket was waited for.
-  py::tuple Submit(const std::vector<py::array>& arrays, const py::tuple& roi, uint64_t tag, const py::dict& o) {
-    const std::vector<Picture> pictures = BorrowAll(arrays, roi, tag);
+  py::tuple Submit(const std::vector<py::array>& arrays, const PixelNote& note, const py::tuple& roi, uint64_t tag,
+                   const py::dict& o) {
+    const std::vector<Picture> pictures = BorrowAll(arrays, note, roi, tag);
     std::vector<LnxImage> images;
     py::list keep;
     for (const Picture& picture : pictures) {
@@ -426,9 +406,10 @@ class Session {
   }
 
  private:
-  static std::vector<Picture> BorrowAll(const std::vector<py::array>& arrays, const py::tuple& roi, uint64_t tag) {
+  static std::vector<Picture> BorrowAll(const std::vector<py::array>& arrays, const PixelNote& note, const py::tuple& roi,
+                                        uint64_t tag) {
     std::vector<Picture> pictures;
-    for (const py::array& array : arrays) pictures.push_back(Borrow(array, roi, tag));
+    for (const py::array& array : arrays) pictures.push_back(Borrow(array, note, roi, tag));
     return pictures;
   }
   // What a run's options point to while it is handed over.
@@ -480,6 +461,7 @@ PYBIND11_MODULE(_core, m) {
       .def(py::init<const std::string&, const py::dict&>())
       .def("close", &Session::Close)
       .def("run", &Session::Run)
+      .def("run_rois", &Session::RunRois)
       .def("submit", &Session::Submit)
       .def("wait", &Session::Wait)
       .def("set_param", &Session::SetParam)

@@ -215,7 +215,9 @@ class Result:
         """COCO annotations of objects and regions (``lnx.coco``). Ask for ``want=["rle"]`` to get exact masks."""
         return coco_annotations(self, image_id, first_id)
 
-    def draw(self, image: NDArray[Any] | None = None, *, banner: bool = True, opacity: float = 0.35) -> NDArray[np.uint8]:
-        """A picture of the result: uint8 ``[H, W, 3]`` (BGR), over ``image`` (as it was run) or black."""
-        canvas: NDArray[np.uint8] = self._native.draw(self._index, image, banner, opacity)
+    def draw(
+        self, image: NDArray[Any] | None = None, *, banner: bool = True, opacity: float = 0.35, pixel_format: str = "", valid_bits: int = 0
+    ) -> NDArray[np.uint8]:
+        """A picture of the result: uint8 ``[H, W, 3]`` (BGR), over ``image`` (as it was run, with its format) or black."""
+        canvas: NDArray[np.uint8] = self._native.draw(self._index, image, (pixel_format, valid_bits), banner, opacity)
         return canvas

@@ -164,30 +164,61 @@ class Session:
     @overload
     def run(self, image: Picture, *, roi: Box | None = None, tag: int = 0, **options: Any) -> Result: ...
     @overload
+    def run(self, image: Picture, *, roi: list[Box], tag: int = 0, **options: Any) -> list[Result]: ...
+    @overload
     def run(self, image: Sequence[Picture], *, roi: Box | None = None, tag: int = 0, **options: Any) -> list[Result]: ...
-    def run(self, image: Picture | Sequence[Picture], *, roi: Box | None = None, tag: int = 0, **options: Any) -> Result | list[Result]:
-        """Runs the model on an image, or on a list of images as one batch.
+    def run(
+        self,
+        image: Picture | Sequence[Picture],
+        *,
+        roi: Box | list[Box] | None = None,
+        tag: int = 0,
+        pixel_format: str | None = None,
+        valid_bits: int = 0,
+        **options: Any,
+    ) -> Result | list[Result]:
+        """Runs the model on an image, on a list of images as one batch, or on several parts of one image.
 
         Args:
             image: uint8 ``[H, W]``, ``[H, W, 3]`` (BGR, as cv2) or ``[H, W, 4]``, or uint16 ``[H, W]``; or a path. Not copied unless its
-                pixels are not side by side.
-            roi: ``(x, y, width, height)`` to inspect; results stay in full-image pixels.
+                pixels are not side by side. Other formats with ``pixel_format``.
+            roi: ``(x, y, width, height)`` to inspect; results stay in full-image pixels. A list of them (of one image): a list of results.
             tag: comes back as ``result.tag``.
+            pixel_format: as in lnx.h without ``LNX_PIXEL_``: ``"RGB8"``, ``"BAYER_RG8"`` (uint8 ``[H, W]``), ``"BAYER_RG16"`` (uint16),
+                ``"NV12"`` (uint8 ``[H * 3 / 2, W]``), ``"GRAY10P"``, ``"GRAY12P"`` (uint8 ``[H, bytes of a row]``), ``"F32_PLANAR"``
+                (float32 ``[3, H, W]``, red first, 0..1), ``"F32_GRAY"`` (float32 ``[H, W]``).
+            valid_bits: of uint16 pixels, 9..16; 0 = 16.
             options: for this run only: threshold, guard_band, min_area_px, max_objects, top_k, class_thresholds,
                 class_min_areas_px, want.
 
         Raises:
             LnxError: LNX-105..109 image, LNX-117 batch size, LNX-501/502 execution.
         """
+        note = (pixel_format or "", valid_bits)
+        if isinstance(roi, list):
+            if isinstance(image, (list, tuple)):
+                raise LnxError(103, found="several images with several parts", expected="one image", where="roi")
+            native = self._open().run_rois(_load(image), note, roi, tag, self._options(options))  # type: ignore[arg-type]
+            return [Result(native, i) for i in range(len(roi))]
         many = isinstance(image, (list, tuple))
         arrays = [_load(item) for item in image] if many else [_load(image)]  # type: ignore[arg-type, union-attr]
-        native = self._open().run(arrays, roi or (), tag, self._options(options))
+        native = self._open().run(arrays, note, roi or (), tag, self._options(options))
         results = [Result(native, i) for i in range(len(arrays))]
         return results if many else results[0]
 
-    def submit(self, image: Picture, *, roi: Box | None = None, tag: int = 0, **options: Any) -> int:
+    def submit(
+        self,
+        image: Picture,
+        *,
+        roi: Box | None = None,
+        tag: int = 0,
+        pixel_format: str | None = None,
+        valid_bits: int = 0,
+        **options: Any,
+    ) -> int:
         """Queues a run and returns its ticket at once. Raises LnxError LNX-505 when the queue is full."""
-        ticket, keep = self._open().submit([_load(image)], roi or (), tag, self._options(options))
+        note = (pixel_format or "", valid_bits)
+        ticket, keep = self._open().submit([_load(image)], note, roi or (), tag, self._options(options))
         self._pending[ticket] = keep
         return int(ticket)
 

@@ -15,10 +15,12 @@ CLASSES = 3
 SIDE = 64
 
 
-def manifest(decode_part: dict[str, Any], outputs: list[tuple[str, Array]], *, letterbox: bool = False, **parts: Any) -> Manifest:
+def manifest(
+    decode_part: dict[str, Any], outputs: list[tuple[str, Array]], *, letterbox: bool = False, back: str = "ratio", **parts: Any
+) -> Manifest:
     """A manifest whose outputs have the roles and shapes of ``outputs``."""
     tasks = {"segmentation": "segmentation", "anomaly": "anomaly", "enhancement": "enhancement", "classification": "classification"}
-    resize = {"op": "resize", "mode": "letterbox" if letterbox else "stretch", "size": [SIDE, SIDE], "interp": "linear"}
+    resize = {"op": "resize", "mode": "letterbox" if letterbox else "stretch", "size": [SIDE, SIDE], "interp": "linear", "back": back}
     names = {"float32": "f32", "int64": "i64", "int32": "i32"}
     specs = [
         {"name": f"o{i}", "dtype": names[str(a.dtype)], "shape": [max(1, s) for s in a.shape] or [1], "role": role}

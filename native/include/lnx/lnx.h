@@ -120,17 +120,19 @@ enum {
   LNX_PIXEL_RGB8 = 4,
   LNX_PIXEL_BGRA8 = 5, /* alpha is ignored */
   LNX_PIXEL_RGBA8 = 6,
-  LNX_PIXEL_BAYER_RG8 = 16,
+  LNX_PIXEL_GRAY10P = 7,    /* 10 bits per pixel without gaps, lowest bits first (GenICam Mono10p); each row starts with a byte */
+  LNX_PIXEL_GRAY12P = 8,    /* the same with 12 bits (Mono12p) */
+  LNX_PIXEL_BAYER_RG8 = 16, /* named by the first two pixels of the first row, as GenICam does; at least 3 x 3 */
   LNX_PIXEL_BAYER_BG8 = 17,
   LNX_PIXEL_BAYER_GR8 = 18,
   LNX_PIXEL_BAYER_GB8 = 19,
-  LNX_PIXEL_BAYER_RG16 = 20,
+  LNX_PIXEL_BAYER_RG16 = 20, /* host byte order, valid_bits as GRAY16 */
   LNX_PIXEL_BAYER_BG16 = 21,
   LNX_PIXEL_BAYER_GR16 = 22,
   LNX_PIXEL_BAYER_GB16 = 23,
-  LNX_PIXEL_NV12 = 32,
-  LNX_PIXEL_F32_PLANAR = 48, /* 32-bit float planes */
-  LNX_PIXEL_F32_GRAY = 49,   /* one float plane, as in score maps */
+  LNX_PIXEL_NV12 = 32, /* height rows of luma, then height / 2 rows of U and V in turn, one stride for all; BT.601, 16..235 */
+  LNX_PIXEL_F32_PLANAR = 48, /* float planes 0..1: all of red, then green, then blue, one stride for all */
+  LNX_PIXEL_F32_GRAY = 49,   /* one float plane 0..1; as a result's plane: scores */
   LNX_PIXEL_LABEL8 = 64      /* one class id per pixel */
 };
 
@@ -245,7 +247,7 @@ typedef struct LnxImage {
   const void* data;      /* first byte of the first (top) row */
   int32_t width, height; /* pixels, 1..30000 */
   int64_t stride_bytes;  /* from one row to the next; negative = bottom-up (data still points to the top row) */
-  uint32_t valid_bits;   /* GRAY16 and BAYER16: 9..16, 0 = 16 */
+  uint32_t valid_bits;   /* GRAY16 and BAYER_..16: 9..16, 0 = 16 */
   LnxMemory memory;
   int32_t device; /* LNX_MEMORY_CUDA: device index */
   uint32_t reserved;
@@ -489,6 +491,21 @@ LNX_API LnxStatus LNX_CALL LnxInitializeW(const wchar_t* model_path, const LnxIn
  */
 LNX_API LnxStatus LNX_CALL LnxRun(LnxHandle handle, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
                                   LnxResult* result);
+
+/* Runs the model on several parts of one image and waits for the result, which has one entry per part, in their order.
+ *
+ * image    [in]  as LnxRun; its own roi is not used.
+ * rois     [in]  n parts; coordinates of the result stay those of the full image.
+ * n        [in]  1 .. 1024; runs in batches of at most max_batch.
+ * options  [in]  NULL = as given to LnxInitialize.
+ * result   [out] as LnxRun.
+ *
+ * Threads  as LnxRun.
+ * Errors   as LnxRun; LNX_E_ROI when a part does not lie inside the image, and then no part gives a result.
+ * Since    1.0
+ */
+LNX_API LnxStatus LNX_CALL LnxRunRois(LnxHandle handle, const LnxImage* image, const LnxRect* rois, uint32_t n,
+                                      const LnxRunOptions* options, LnxResult* result);
 
 /* Queues a run and returns at once. Tickets finish in the order of submission.
  *

@@ -217,6 +217,12 @@ class Session {
     Check(LnxRun(handle_, images, n, options, &result));
     return Result(result);
   }
+  // One entry of the result per part of the image.
+  Result RunRois(const LnxImage& image, const std::vector<LnxRect>& rois, const LnxRunOptions* options = nullptr) {
+    LnxResult result = nullptr;
+    Check(LnxRunRois(handle_, &image, rois.data(), static_cast<uint32_t>(rois.size()), options, &result));
+    return Result(result);
+  }
   LnxTicket Submit(const LnxImage& image, const LnxRunOptions* options = nullptr) {
     LnxTicket ticket = 0;
     Check(LnxSubmit(handle_, &image, 1, options, &ticket));

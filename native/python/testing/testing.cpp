@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "container/container.h"
 #include "crypto/hpke.h"
+#include "image/camera.h"
 #include "image/image.h"
 #include "manifest/manifest.h"
 #include "testing/rooms.h"
@@ -80,6 +81,39 @@ py::tuple ParseManifest(const std::string& text) {
     return py::make_tuple(0, "");
   } catch (const lnx::Error& error) {
     return py::make_tuple(error.status(), error.finding().where);
+  }
+}
+
+// A camera picture developed by the core: rows of the array under each other, planes too. Returns (status or 0, pixels, width,
+// height, format).
+py::tuple DevelopPicture(const py::array& rows, const std::string& format, int width, int height, int valid_bits,
+                         const py::tuple& window, const py::tuple& roi, bool fast) {
+  LnxImage given{};
+  given.struct_size = sizeof given;
+  given.data = rows.data();
+  given.width = width;
+  given.height = height;
+  given.stride_bytes = rows.strides(0);
+  given.valid_bits = static_cast<uint32_t>(valid_bits);
+  for (LnxPixelFormat candidate = 1; candidate < 64; ++candidate) {
+    if (format == lnx::image::FormatName(candidate)) given.pixel_format = candidate;
+  }
+  if (roi.size() == 4)
+    given.roi = {roi[0].cast<int32_t>(), roi[1].cast<int32_t>(), roi[2].cast<int32_t>(), roi[3].cast<int32_t>()};
+  lnx::manifest::Window limits;
+  if (window.size() == 2) limits = {window[0].cast<uint32_t>(), window[1].cast<uint32_t>()};
+  const lnx::manifest::Window* chosen = window.size() == 2 ? &limits : nullptr;
+  lnx::image::Developed developed;
+  try {
+    LnxRect part;
+    const lnx::image::View view = lnx::image::CheckImage(given, &part);
+    const lnx::image::View out =
+        fast ? lnx::image::Develop(view, chosen, &developed) : lnx::image::DevelopReference(view, chosen, &developed);
+    const auto* bytes = reinterpret_cast<const char*>(out.data);
+    return py::make_tuple(0, py::bytes(bytes, static_cast<size_t>(out.stride) * static_cast<size_t>(out.height)), out.width,
+                          out.height, lnx::image::FormatName(out.format));
+  } catch (const lnx::Error& error) {
+    return py::make_tuple(error.status(), py::bytes(), 0, 0, error.finding().where);
   }
 }
 
@@ -184,6 +218,7 @@ PYBIND11_MODULE(lnx_testing, m) {
   m.def("hpke_open", [](const py::bytes& s, const py::bytes& p, const py::bytes& e, const py::bytes& i, const py::bytes& a,
                         const py::bytes& c) { return HpkeOpen(s, p, e, i, a, c); });
   m.def("parse_manifest", &ParseManifest);
+  m.def("develop", &DevelopPicture);
   m.def("preprocess", &Preprocess);
   m.def("time_preprocess", &TimePreprocess);
   m.def("time_open", &TimeOpen);

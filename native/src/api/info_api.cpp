@@ -91,7 +91,7 @@ void LNX_CALL LnxImageInitSized(LnxImage* image, uint32_t struct_size, const voi
   filled.data = data;
   filled.width = width;
   filled.height = height;
-  filled.stride_bytes = stride_bytes != 0 ? stride_bytes : static_cast<int64_t>(width) * image::BytesPerPixel(pixel_format);
+  filled.stride_bytes = stride_bytes != 0 ? stride_bytes : image::RowBytes(pixel_format, width);
   FillStruct(image, struct_size, filled);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/boundary.h"
+#include "image/camera.h"
 #include "image/image.h"
 #include "result/result.h"
 
@@ -46,7 +47,8 @@ void CopyBackground(const LnxImage& background, const result::Canvas& canvas) {
   LnxImage whole = background;
   whole.roi = {0, 0, 0, 0};
   LnxRect rect;
-  const image::View view = image::CheckImage(whole, &rect);
+  image::Developed developed;
+  const image::View view = image::Develop(image::CheckImage(whole, &rect), nullptr, &developed);
   if (view.width != canvas.width || view.height != canvas.height) {
     Fail(LNX_E_IMAGE_SIZE, {std::to_string(view.width) + " x " + std::to_string(view.height),
                             std::to_string(canvas.width) + " x " + std::to_string(canvas.height), "background"});

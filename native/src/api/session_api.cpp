@@ -125,6 +125,20 @@ LnxStatus LNX_CALL LnxRun(LnxHandle handle, const LnxImage* images, uint32_t n, 
   });
 }
 
+LnxStatus LNX_CALL LnxRunRois(LnxHandle handle, const LnxImage* image, const LnxRect* rois, uint32_t n,
+                              const LnxRunOptions* options, LnxResult* result) {
+  return Guarded("LnxRunRois", [&] {
+    RequirePointer(result, "result");
+    CheckImages(image, 1);
+    RequireRange(n, 1, 1024, "n");
+    RequirePointer(rois, "rois");
+    LnxRunOptions complete;
+    const LnxRunOptions* run_options = CompleteRunOptions(options, &complete);
+    Use session(handle);
+    *result = ToResult(session->RunRois(*image, rois, n, run_options));
+  });
+}
+
 LnxStatus LNX_CALL LnxSubmit(LnxHandle handle, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
                              LnxTicket* ticket) {
   return Guarded("LnxSubmit", [&] {

@@ -25,11 +25,12 @@ void TakeBest(uint32_t most, Workspace* w) {
 
 void ClipToContent(const manifest::Nms& nms, const image::Geometry& g, Workspace* w) {
   if (!nms.clip) return;
-  // Where the image really ends, which may be within a pixel of the input.
+  // Where the image really ends, which may be within a pixel of the input; or the whole input.
   const auto x = [&](int32_t full) { return static_cast<float>((full - g.origin_x) / g.scale_x + g.offset_x); };
   const auto y = [&](int32_t full) { return static_cast<float>((full - g.origin_y) / g.scale_y + g.offset_y); };
-  const float left = x(g.part_x), right = x(g.part_x + g.part_width);
-  const float top = y(g.part_y), bottom = y(g.part_y + g.part_height);
+  const bool whole = nms.clip_to_input;
+  const float left = whole ? 0 : x(g.part_x), right = whole ? static_cast<float>(g.input_width) : x(g.part_x + g.part_width);
+  const float top = whole ? 0 : y(g.part_y), bottom = whole ? static_cast<float>(g.input_height) : y(g.part_y + g.part_height);
   size_t kept = 0;
   for (Candidate c : w->candidates) {
     c.x1 = std::clamp(c.x1, left, right), c.x2 = std::clamp(c.x2, left, right);
@@ -59,6 +60,7 @@ LnxObject* AddObject(const manifest::Manifest& manifest, const Candidate& c, con
   object.score = c.score;
   object.class_id = c.class_id;
   object.area_px = (object.box.x2 - object.box.x1) * (object.box.y2 - object.box.y1);
+  if (object.area_px <= 0) return nullptr;  // wholly in a letterbox margin or beside the image
   object.region_index = -1;
   object.name = "";
   double threshold = job.params->threshold, smallest = job.params->min_area_px;

@@ -98,14 +98,15 @@ void ScanScores(const ScoreView& view, const ScoreGate& gate, bool all_classes, 
 // The best `most` candidates in w.sorted, best first, equal scores by position; no suppression.
 void TakeBest(uint32_t most, Workspace* workspace);
 
-// Cuts the candidates at the part of the input that shows the image, when the manifest asks for it; drops those that end up
-// empty.
+// Cuts the candidates at the part of the input that shows the image, or at the input, when the manifest asks for it; drops those
+// that end up empty.
 void ClipToContent(const manifest::Nms& nms, const image::Geometry& geometry, Workspace* workspace);
 
 // A box of the graph in pixels of the full image, cut at its borders.
 LnxRectF ToImage(const Candidate& c, const image::Geometry& geometry, manifest::BoxSpace space);
 
-// Adds a candidate as an object when it reaches its class's threshold (guard band included) and smallest area. NULL otherwise.
+// Adds a candidate as an object when it lies in the image and reaches its class's threshold (guard band included) and smallest
+// area. NULL otherwise.
 LnxObject* AddObject(const manifest::Manifest& manifest, const Candidate& c, const Job& job, manifest::BoxSpace space,
                      result::Arena& arena, result::ImageResult* image);
 

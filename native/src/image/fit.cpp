@@ -18,6 +18,7 @@ struct FitScratch {
 
 struct Fit::State {
   Finish finish;
+  bool exact_factors = true;
   ColorOrder order = ColorOrder::kBgr;
 };
 
@@ -42,8 +43,7 @@ Fit Fit::Compile(const std::vector<manifest::PreOp>& ops, const std::string& whe
     } else if (const auto* to = std::get_if<manifest::CastOp>(&op)) {
       cast = to->to == manifest::DType::kF32;
     } else if (const auto* scale = std::get_if<manifest::ScaleOp>(&op)) {
-      state->finish.scale = static_cast<float>(scale->mul);
-      state->finish.scaled = true;
+      SetScale(*scale, &state->finish, &state->exact_factors);
     } else if (const auto* normalize = std::get_if<manifest::NormalizeOp>(&op)) {
       for (size_t i = 0; i < 3; ++i) {
         state->finish.mean[i] = static_cast<float>(normalize->mean[normalize->mean.size() == 1 ? 0 : i]);
@@ -65,7 +65,7 @@ void Fit::Run(const View& view, int32_t width, int32_t height, int32_t tensor_wi
   if (plan.pixel_ops.empty()) {
     plan.pixel_ops.emplace_back(manifest::ColorOp{state_->order});
     plan.pixel_ops.emplace_back(manifest::ResizeOp{});
-    plan.fusable = true;
+    plan.fusable = state_->exact_factors;
     plan.order = state_->order;
     plan.finish = state_->finish;
     plan.channels = channels();

@@ -52,6 +52,10 @@ Resized SizeOf(const manifest::ResizeOp& op, int32_t width, int32_t height) {
       r.top = (op.height - r.height) / 2;
     }
   }
+  if (op.back_by_size) {
+    r.factor_x = static_cast<double>(width) / r.width;
+    r.factor_y = static_cast<double>(height) / r.height;
+  }
   return r;
 }
 

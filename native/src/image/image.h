@@ -12,17 +12,21 @@
 
 namespace lnx::image {
 
-uint32_t BytesPerPixel(LnxPixelFormat format);  // 0 for formats without a fixed pixel size
-uint32_t Channels(LnxPixelFormat format);
+uint32_t BytesPerPixel(LnxPixelFormat format);             // 0 for formats without a fixed pixel size
+int64_t RowBytes(LnxPixelFormat format, int64_t width);    // of one row of the first plane, without padding
+int64_t PlaneRows(LnxPixelFormat format, int64_t height);  // rows of all planes together, one under the other
+uint32_t Channels(LnxPixelFormat format);                  // side by side; 0 for camera formats
 const char* FormatName(LnxPixelFormat format);
 
-// A checked, borrowed image. data points to the top row.
+// A checked, borrowed image. data points to the top row of what is to be inspected. Camera formats (camera.h) need what lies
+// around it, too: there data points to the top left of the whole picture, and left, top and the full size say where the part is.
 struct View {
   const uint8_t* data = nullptr;
   int32_t width = 0, height = 0;
   int64_t stride = 0;  // bytes, may be negative
   LnxPixelFormat format = LNX_PIXEL_UNKNOWN;
   uint32_t valid_bits = 0;
+  int32_t left = 0, top = 0, full_width = 0, full_height = 0;  // camera formats only
 
   const uint8_t* Row(int32_t y) const { return data + static_cast<int64_t>(y) * stride; }
 };

@@ -32,21 +32,27 @@ void ResizeOpenCv(const Picture& in, const Picture& out, manifest::Interp interp
 // Pillow's Image.resize for 8-bit pictures, bit for bit: antialiased box (area), bilinear, bicubic; nearest.
 void ResizePil(const Picture& in, const Picture& out, manifest::Interp interp, Scratch* scratch);
 
-// How 8-bit values become tensor elements: float32(v), * scale (when it is not 1), (x - mean) / std (when not 0 and 1).
+// How 8-bit values become tensor elements: float32(v), * scale or / divisor (when it is not 1), (x - mean) / std (when not 0 and
+// 1). The fused pass multiplies twice instead of dividing, which gives the same numbers (MakeFactors).
 struct Finish {
   manifest::DType dtype = manifest::DType::kF32;
   bool nchw = true;
   bool scaled = false, normalised = false;
-  float scale = 1.0f;
+  float before = 1.0f, scale = 1.0f;
+  float divisor = 0.0f;  // 0 = multiplied
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};
 
   float Value(uint8_t v, int channel) const {
     float x = static_cast<float>(v);
-    if (scaled) x = x * scale;
+    if (scaled) x = divisor != 0.0f ? x / divisor : x * scale;
     if (normalised) x = (x - mean[channel]) / std[channel];
     return x;
   }
 };
+
+// Takes over a scale op. `exact`: the factors give what the plain form gives for every 8-bit value.
+void SetScale(const manifest::ScaleOp& op, Finish* finish, bool* exact);
+
 void FinishTensor(const Picture& in, const Finish& finish, void* tensor);
 
 uint16_t ToHalf(float value);  // round to nearest even, IEEE 754 binary16

@@ -72,7 +72,8 @@ void SetNormalize(const NormalizeOp& op, Finish* finish) {
 
 // color, then at most one linear resize.
 void FindFusedForm(Pipeline::Plan* plan) {
-  if (plan->finish.dtype != manifest::DType::kF32 || !plan->finish.nchw || plan->pixel_ops.empty() || plan->pixel_ops.size() > 2)
+  if (plan->finish.dtype != manifest::DType::kF32 || !plan->finish.nchw || plan->pixel_ops.empty() ||
+      plan->pixel_ops.size() > 2 || !plan->exact_factors)
     return;
   const auto* color = std::get_if<ColorOp>(&plan->pixel_ops[0]);
   if (color == nullptr) return;
@@ -220,8 +221,7 @@ Pipeline Pipeline::Compile(const manifest::Manifest& manifest, const manifest::T
     } else if (const auto* scale = std::get_if<ScaleOp>(&op)) {
       if (plan->finish.scaled || plan->finish.normalised)
         Fail(LNX_E_MANIFEST_FIELD, {"scale after scale or normalize", "scale, normalize", "pre"});
-      plan->finish.scale = static_cast<float>(scale->mul);
-      plan->finish.scaled = plan->finish.scale != 1.0f;
+      SetScale(*scale, &plan->finish, &plan->exact_factors);
     } else if (const auto* normalize = std::get_if<NormalizeOp>(&op)) {
       SetNormalize(*normalize, &plan->finish);
     } else if (const auto* layout = std::get_if<LayoutOp>(&op)) {

@@ -14,6 +14,7 @@ struct Pipeline::Plan {
   manifest::Window window;
   bool has_window = false;
   Finish finish;
+  bool exact_factors = true;                    // of `finish`
   int32_t channels = 0, width = 0, height = 0;  // of the tensor
 
   // color (not to gray), then at most one linear OpenCV resize that stretches or letterboxes, then float32 planes: one pass.

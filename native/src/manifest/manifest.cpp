@@ -21,6 +21,25 @@ constexpr std::initializer_list<std::pair<const char*, DType>> kDTypes = {
 constexpr std::initializer_list<std::pair<const char*, LnxPixelFormat>> kFormats = {
     {"GRAY8", LNX_PIXEL_GRAY8}, {"GRAY16", LNX_PIXEL_GRAY16}, {"BGR8", LNX_PIXEL_BGR8},
     {"RGB8", LNX_PIXEL_RGB8},   {"BGRA8", LNX_PIXEL_BGRA8},   {"RGBA8", LNX_PIXEL_RGBA8}};
+constexpr std::initializer_list<std::pair<const char*, LnxPixelFormat>> kAccepted = {{"GRAY8", LNX_PIXEL_GRAY8},
+                                                                                     {"GRAY16", LNX_PIXEL_GRAY16},
+                                                                                     {"BGR8", LNX_PIXEL_BGR8},
+                                                                                     {"RGB8", LNX_PIXEL_RGB8},
+                                                                                     {"BGRA8", LNX_PIXEL_BGRA8},
+                                                                                     {"RGBA8", LNX_PIXEL_RGBA8},
+                                                                                     {"GRAY10P", LNX_PIXEL_GRAY10P},
+                                                                                     {"GRAY12P", LNX_PIXEL_GRAY12P},
+                                                                                     {"BAYER_RG8", LNX_PIXEL_BAYER_RG8},
+                                                                                     {"BAYER_BG8", LNX_PIXEL_BAYER_BG8},
+                                                                                     {"BAYER_GR8", LNX_PIXEL_BAYER_GR8},
+                                                                                     {"BAYER_GB8", LNX_PIXEL_BAYER_GB8},
+                                                                                     {"BAYER_RG16", LNX_PIXEL_BAYER_RG16},
+                                                                                     {"BAYER_BG16", LNX_PIXEL_BAYER_BG16},
+                                                                                     {"BAYER_GR16", LNX_PIXEL_BAYER_GR16},
+                                                                                     {"BAYER_GB16", LNX_PIXEL_BAYER_GB16},
+                                                                                     {"NV12", LNX_PIXEL_NV12},
+                                                                                     {"F32_PLANAR", LNX_PIXEL_F32_PLANAR},
+                                                                                     {"F32_GRAY", LNX_PIXEL_F32_GRAY}};
 constexpr size_t kMaxDepth = 32;
 
 // nlohmann's parser recurses; a hostile file must not exhaust the stack.
@@ -121,11 +140,11 @@ Graph ParseGraph(const json& value, const std::string& path, std::vector<PreOp>*
 Input ParseInput(const json& value) {
   ObjectReader r(value, "input");
   Input input;
-  if (const json* accept = r.FindArray("accept", 16)) {
+  if (const json* accept = r.FindArray("accept", 32)) {
     for (size_t i = 0; i < accept->size(); ++i) {
       const json wrapped = {{"accept", (*accept)[i]}};
       ObjectReader item(wrapped, "input");
-      input.accept.push_back(item.Word<LnxPixelFormat>("accept", kFormats));
+      input.accept.push_back(item.Word<LnxPixelFormat>("accept", kAccepted));
     }
   }
   if (const json* window = r.Find("window")) {

@@ -72,6 +72,7 @@ struct ResizeOp {
     kCenter,
     kTopLeft
   } anchor = Anchor::kCenter;        // letterbox: "center" (left = top = floor(pad / 2)) | "top_left"
+  bool back_by_size = false;         // "back": "ratio" | "size" (per axis, previous size / rounded size, as mmdetection)
   uint8_t pad[3] = {114, 114, 114};  // in the channel order at this point; gray uses pad[0]
 };
 
@@ -80,7 +81,8 @@ struct CastOp {
 };  // {"op":"cast","to":"f32"}
 struct ScaleOp {
   double mul = 1.0;
-};  // {"op":"scale","mul":0.00392156862745098}: x * mul in float32
+  double div = 0;  // 0: not this form
+};  // {"op":"scale","mul":0.017}: x * mul in float32 | {"op":"scale","div":255}: x / div in float32, which rounds otherwise
 struct NormalizeOp {              // {"op":"normalize","mean":[..],"std":[..]}: (x - mean) / std in float32
   std::vector<double> mean, std;  // 1 or 3 values
 };
@@ -96,7 +98,7 @@ struct Window {
 };
 
 struct Input {
-  std::vector<LnxPixelFormat> accept;  // "GRAY8" "GRAY16" "BGR8" "RGB8" "BGRA8" "RGBA8"; empty = all of these
+  std::vector<LnxPixelFormat> accept;  // names as in lnx.h without LNX_PIXEL_; empty = all
   std::optional<Window> window;        // absent: 0 .. 2^valid_bits - 1
 };
 
@@ -134,7 +136,8 @@ struct Nms {  // {"kind":"class_aware","iou":0.65,"pre_top_k":1000,"max":300}
   double iou = 0.65;
   uint32_t pre_top_k = 1000;
   uint32_t max = 300;
-  bool clip = false;  // boxes are cut at the image's border before they are compared; what is empty then goes
+  bool clip = false;           // boxes are cut before they are compared; what is empty then goes
+  bool clip_to_input = false;  // "clip_to": "image" (without the margins of a letterbox) | "input"
 };
 
 // ---- meaning

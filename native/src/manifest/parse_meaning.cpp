@@ -109,6 +109,8 @@ Nms ParseNms(const json& value) {
   nms.pre_top_k = static_cast<uint32_t>(r.Integer("pre_top_k", 1000, 1, 100000));
   nms.max = static_cast<uint32_t>(r.Integer("max", 300, 1, 10000));
   nms.clip = r.Flag("clip", false);
+  const bool image = false;
+  nms.clip_to_input = r.Word<bool>("clip_to", {{"image", false}, {"input", true}}, &image);
   r.Done();
   return nms;
 }

@@ -58,12 +58,23 @@ ResizeOp ParseResize(ObjectReader& r) {
   const auto center = ResizeOp::Anchor::kCenter;
   op.anchor = r.Word<ResizeOp::Anchor>(
       "anchor", {{"center", ResizeOp::Anchor::kCenter}, {"top_left", ResizeOp::Anchor::kTopLeft}}, &center);
+  const bool ratio = false;
+  op.back_by_size = r.Word<bool>("back", {{"ratio", false}, {"size", true}}, &ratio);
   if (r.Has("pad")) {
     const std::vector<int64_t> pad = r.Integers("pad", 0, 255);
     if (pad.size() != 1 && pad.size() != 3) r.Refuse("pad", std::to_string(pad.size()) + " numbers", "1 or 3 numbers");
     for (size_t i = 0; i < 3; ++i) op.pad[i] = static_cast<uint8_t>(pad[pad.size() == 1 ? 0 : i]);
   }
   return op;
+}
+
+ScaleOp ParseScale(ObjectReader& r) {
+  if (!r.Has("div")) {
+    r.Get("mul");
+    return {r.Number("mul", 1, -1e6, 1e6), 0};
+  }
+  if (r.Has("mul")) r.Refuse("div", "mul and div", "one of them");
+  return {1, r.Number("div", 1, 1e-6, 1e6)};
 }
 
 NormalizeOp ParseNormalize(ObjectReader& r) {
@@ -101,8 +112,7 @@ PreOp ParsePreOp(const json& value, const std::string& path) {
       op = CastOp{r.Word<DType>("to", {{"f32", DType::kF32}, {"f16", DType::kF16}, {"u8", DType::kU8}})};
       break;
     case kScale:
-      r.Get("mul");
-      op = ScaleOp{r.Number("mul", 1, -1e6, 1e6)};
+      op = ParseScale(r);
       break;
     case kNormalize:
       op = ParseNormalize(r);

@@ -13,6 +13,7 @@
 #include "container/container.h"
 #include "decode/decode.h"
 #include "event/event_log.h"
+#include "image/camera.h"
 #include "image/image.h"
 #include "manifest/manifest.h"
 #include "result/result.h"
@@ -29,6 +30,8 @@ struct RunSlot {
   std::map<int64_t, std::unique_ptr<runtime::Slot>> by_batch;
   std::vector<image::Scratch> scratch;  // per image of the batch
   std::vector<image::Geometry> geometry;
+  std::vector<image::Developed> developed;  // camera pictures of the batch
+  std::vector<LnxImage> parts;              // of one image, when several are asked for
   std::vector<runtime::Tensor> outputs;
   decode::WorkspacePtr workspace;
   std::vector<StageSlot> stages;

@@ -102,11 +102,13 @@ struct Inspection {
   Look look;
 };
 
-Inspection Receive(const Core& core, const LnxImage& image, result::ImageResult* result) {
+Inspection Receive(const Core& core, const LnxImage& image, image::Developed* developed, result::ImageResult* result) {
   Inspection own;
   own.image = &image;
   own.view = image::CheckImage(image, &own.roi);
   CheckAccepted(*core.manifest, own.view);
+  const auto& window = core.manifest->input.window;
+  own.view = image::Develop(own.view, window ? &*window : nullptr, developed);
   own.look = LookAt(own.view);
   FillSummary(core, image, &result->summary);
   return own;
@@ -148,7 +150,7 @@ void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count,
   Inspection own[64];
   for (uint32_t i = 0; i < count; ++i) {
     const int64_t at = NowMicros();
-    own[i] = Receive(core, images[i], &results[i]);
+    own[i] = Receive(core, images[i], &slot.developed[i], &results[i]);
     core.pipeline->Run(own[i].view, own[i].roi, images[i].width, images[i].height, tensor + i * tensor_bytes, &slot.scratch[i],
                        &slot.geometry[i]);
     FillExtraInputs(core, slot.geometry[i], i, &bound);
@@ -185,7 +187,7 @@ void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count,
 // Text: every image decides the sizes of its inputs itself.
 void RunText(Core& core, RunSlot& slot, const LnxImage& image, result::Storage* filling, result::ImageResult* result,
              int64_t begin, int64_t queued_at) {
-  const Inspection own = Receive(core, image, result);
+  const Inspection own = Receive(core, image, slot.developed.data(), result);
   core.text->Run(own.view, own.roi, slot.params, slot.text.get(), filling->arena, result);
   Conclude(core, slot, own, filling->arena, result, begin, queued_at);
 }
@@ -202,7 +204,7 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
     for (uint32_t i = 0; i < n; ++i) RunText(core, slot, images[i], filling.get(), &results[i], begin, queued_at);
     return filling.Release();
   }
-  const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : n);
+  const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : std::min(n, core.max_batch));
   for (uint32_t first = 0; first < n; first += chunk) {
     RunBatch(core, slot, images + first, std::min(chunk, n - first), chunk, filling.get(), results + first, begin, queued_at);
   }

@@ -54,14 +54,16 @@ void WarmUpText(Core& core, const Reporter& report) {
 void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
   if (core.text != nullptr) return WarmUpText(core, report);
   const manifest::Manifest& m = *core.manifest;
-  const int32_t side_x =
+  int32_t side_x =
       std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[core.image_input].layout == "NCHW" ? 3 : 2]),
                  m.limits.min_width, m.limits.max_width);
-  const int32_t side_y =
+  int32_t side_y =
       std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[core.image_input].layout == "NCHW" ? 2 : 1]),
                  m.limits.min_height, m.limits.max_height);
   const LnxPixelFormat format = m.input.accept.empty() ? static_cast<LnxPixelFormat>(LNX_PIXEL_BGR8) : m.input.accept.front();
-  const std::vector<uint8_t> grey(static_cast<size_t>(side_x) * static_cast<size_t>(side_y) * image::BytesPerPixel(format), 114);
+  const bool camera = image::IsCameraFormat(format);  // those want even sides, or at least three pixels
+  if (camera) side_x = std::max(4, side_x & ~1), side_y = std::max(4, side_y & ~1);
+  const std::vector<uint8_t> grey(static_cast<size_t>(image::RowBytes(format, side_x) * image::PlaneRows(format, side_y)), 114);
   std::vector<LnxImage> images(core.max_batch);
   for (LnxImage& image : images) {
     image = LnxImage{};
@@ -70,7 +72,7 @@ void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
     image.data = grey.data();
     image.width = side_x;
     image.height = side_y;
-    image.stride_bytes = static_cast<int64_t>(side_x) * image::BytesPerPixel(format);
+    image.stride_bytes = image::RowBytes(format, side_x);
   }
   std::vector<int64_t> batches = m.graphs[0].batch;
   if (core.fixed_batch > 0) batches = {1};
@@ -208,6 +210,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
     } else {
       slot->workspace = core.decoder->MakeWorkspace();
     }
+    slot->developed.resize(1);
     slot->stages.resize(core.stages.size());
     core.slots.Add(std::move(slot));
   }
@@ -246,13 +249,24 @@ Session::~Session() {
 }
 
 result::Storage* Session::Run(const LnxImage* images, uint32_t n, const LnxRunOptions* options) {
-  Core& core = state_->core;
+  const Core& core = state_->core;
   if (n > core.max_batch) {
     Fail(LNX_E_BATCH_SIZE, {std::to_string(n) + " images", "at most " + std::to_string(core.max_batch), "n"});
   }
+  return RunMany(images, nullptr, n, options);
+}
+
+// Any number, in batches of at most max_batch. rois: parts of the one image; NULL = n images.
+result::Storage* Session::RunMany(const LnxImage* images, const LnxRect* rois, uint32_t n, const LnxRunOptions* options) {
+  Core& core = state_->core;
   core.licensing->RequireRun();
   const int64_t asked = NowMicros();
   const SlotUse slot(core.slots);
+  if (rois != nullptr) {
+    slot->parts.assign(n, *images);
+    for (uint32_t i = 0; i < n; ++i) slot->parts[i].roi = rois[i];
+    images = slot->parts.data();
+  }
   try {
     return RunImages(core, *slot, images, n, options, asked);
   } catch (const Error& error) {
@@ -262,6 +276,10 @@ result::Storage* Session::Run(const LnxImage* images, uint32_t n, const LnxRunOp
     }
     throw;
   }
+}
+
+result::Storage* Session::RunRois(const LnxImage& image, const LnxRect* rois, uint32_t n, const LnxRunOptions* options) {
+  return RunMany(&image, rois, n, options);
 }
 
 LnxTicket Session::Submit(const LnxImage* images, uint32_t n, const LnxRunOptions* options) {

@@ -19,6 +19,8 @@ class Session {
 
   // options may be NULL. The caller gives the storage back with result::Pool::Give.
   result::Storage* Run(const LnxImage* images, uint32_t n, const LnxRunOptions* options);
+  // One result per part of one image; any number of them, in batches of at most max_batch.
+  result::Storage* RunRois(const LnxImage& image, const LnxRect* rois, uint32_t n, const LnxRunOptions* options);
   LnxTicket Submit(const LnxImage* images, uint32_t n, const LnxRunOptions* options);
   result::Storage* Wait(LnxTicket ticket, uint32_t timeout_ms);
 
@@ -31,6 +33,7 @@ class Session {
 
  private:
   struct State;
+  result::Storage* RunMany(const LnxImage* images, const LnxRect* rois, uint32_t n, const LnxRunOptions* options);
   explicit Session(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -33,6 +33,8 @@ TEST(Arguments, NullPointersAreRefusedEverywhere) {
   EXPECT_EQ(LnxInitialize("a.lnx", nullptr, nullptr), LNX_E_NULL_POINTER);
   EXPECT_EQ(LnxRun(nullptr, nullptr, 1, nullptr, &result), LNX_E_NULL_POINTER);
   EXPECT_EQ(LnxRun(nullptr, nullptr, 1, nullptr, nullptr), LNX_E_NULL_POINTER);
+  EXPECT_EQ(LnxRunRois(nullptr, nullptr, nullptr, 1, nullptr, &result), LNX_E_NULL_POINTER);
+  EXPECT_EQ(LnxRunRois(nullptr, nullptr, nullptr, 1, nullptr, nullptr), LNX_E_NULL_POINTER);
   EXPECT_EQ(LnxSubmit(nullptr, nullptr, 1, nullptr, &ticket), LNX_E_NULL_POINTER);
   EXPECT_EQ(LnxWait(nullptr, 0, 0, nullptr), LNX_E_NULL_POINTER);
   EXPECT_EQ(LnxWait(nullptr, 0, 0, &result), LNX_E_HANDLE);

@@ -54,7 +54,7 @@ Case MakeCase(std::mt19937& rng, int32_t width, int32_t height, bool letterbox) 
   resize.anchor = pick(2) ? manifest::ResizeOp::Anchor::kCenter : manifest::ResizeOp::Anchor::kTopLeft;
   c.manifest.pre.push_back(resize);
   c.manifest.pre.push_back(manifest::CastOp{});
-  if (pick(2)) c.manifest.pre.push_back(manifest::ScaleOp{1.0 / 255});
+  if (pick(2)) c.manifest.pre.push_back(pick(2) ? manifest::ScaleOp{1.0 / 255} : manifest::ScaleOp{1, 1.0 + pick(300)});
   if (pick(2)) c.manifest.pre.push_back(manifest::NormalizeOp{{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}});
   c.manifest.pre.push_back(manifest::LayoutOp{});
   c.input.shape = {1, gray ? 1 : 3, height, width};
@@ -139,6 +139,19 @@ TEST(Fused, BothSetsOfRowKernelsGiveTheSameNumbers) {
     ASSERT_EQ(std::memcmp(x.data(), y.data(), x.size() * 4), 0) << "round " << round;
   }
 #endif
+}
+
+TEST(Fused, DividesByTwoProductsWithTheSameRounding) {
+  for (const double divisor : {255.0, 127.5, 128.0, 256.0, 65535.0, 58.395, 57.375, 0.229, 3.0}) {
+    image::Finish finish;
+    bool exact = false;
+    image::SetScale({1, divisor}, &finish, &exact);
+    ASSERT_TRUE(exact) << divisor;
+    for (int v = 0; v < 256; ++v) {
+      const auto x = static_cast<float>(v);
+      ASSERT_EQ(x * finish.before * finish.scale, finish.Value(static_cast<uint8_t>(v), 0)) << divisor << " " << v;
+    }
+  }
 }
 
 TEST(Fused, AllocatesNothingAfterTheFirstImageOfASize) {

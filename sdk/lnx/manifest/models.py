@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lnx.manifest.families import (
@@ -20,6 +22,21 @@ from lnx.manifest.stages import ClassifyStage, OcrDecode
 
 DType = Literal["f32", "f16", "u8", "i32", "i64", "u16", "bool"]
 PixelFormat = Literal["GRAY8", "GRAY16", "BGR8", "RGB8", "BGRA8", "RGBA8"]
+CameraFormat = Literal[
+    "GRAY10P",
+    "GRAY12P",
+    "BAYER_RG8",
+    "BAYER_BG8",
+    "BAYER_GR8",
+    "BAYER_GB8",
+    "BAYER_RG16",
+    "BAYER_BG16",
+    "BAYER_GR16",
+    "BAYER_GB16",
+    "NV12",
+    "F32_PLANAR",
+    "F32_GRAY",
+]
 VerdictName = Literal["OK", "NG", "REVIEW", "UNDEFINED"]
 
 
@@ -76,7 +93,7 @@ class Window(Part):
 class Input(Part):
     """What images the model takes."""
 
-    accept: list[PixelFormat] = Field(default=[], description="empty = all / 비어 있으면 모두 허용")
+    accept: list[PixelFormat | CameraFormat] = Field(default=[], description="empty = all / 비어 있으면 모두 허용")
     window: Window | None = Field(None, description="for 16-bit images; absent = the valid bits / 16비트 이미지의 밝기 구간")
 
 
@@ -115,6 +132,9 @@ class Resize(Part):
     scale_up: bool = Field(True, description="false: never enlarge / 확대 안 함")
     rounding: Literal["round", "floor"] = "round"
     anchor: Literal["center", "top_left"] = "center"
+    back: Literal["ratio", "size"] = Field(
+        "ratio", description="results return by the ratio, or per axis by the rounded size (mmdetection) / 결과 좌표 환산 기준"
+    )
     pad: list[Annotated[int, Field(ge=0, le=255)]] = Field(
         default=[114, 114, 114], description="letterbox colour in the order at this point"
     )
@@ -138,10 +158,21 @@ class Cast(Part):
 
 
 class Scale(Part):
-    """x * mul, in float32."""
+    """x * mul, or x / div, in float32: they round otherwise, and the projects that train models differ in it."""
 
     op: Literal["scale"] = "scale"
-    mul: float
+    mul: float | None = None
+    div: float | None = Field(None, ge=1e-6, le=1e6)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Scale:
+        if (self.mul is None) == (self.div is None):
+            raise ValueError("give mul or div")
+        return self
+
+    def apply(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The op on float32 values."""
+        return np.asarray(values / np.float32(self.div) if self.mul is None else values * np.float32(self.mul))
 
 
 class Normalize(Part):
@@ -230,7 +261,8 @@ class Nms(Part):
     iou: Fraction = 0.65
     pre_top_k: int = Field(1000, ge=1, le=100000)
     max: int = Field(300, ge=1, le=10000)
-    clip: bool = Field(False, description="cut at the image before boxes are compared (rtmdet, efficientdet) / 비교 전 이미지 경계로 자름")
+    clip: bool = Field(False, description="cut boxes before they are compared (rtmdet, efficientdet) / 비교 전 경계로 자름")
+    clip_to: Literal["image", "input"] = Field("image", description="where: margins of a letterbox excluded, or included / 자르는 경계")
 
 
 class Label(Part):

@@ -40,7 +40,7 @@ def value_ops(ops: list[Any], picture: Array) -> Array:
         elif isinstance(op, Cast):
             values = values.astype(np.float32)
         elif isinstance(op, Scale):
-            values = values * np.float32(op.mul)
+            values = op.apply(values)
         elif isinstance(op, Normalize):
             values = (values - np.array(op.mean, np.float32)) / np.array(op.std, np.float32)
     return np.ascontiguousarray(values.transpose(2, 0, 1), np.float32)

@@ -101,6 +101,8 @@ def _resize(image: Array, op: Resize, geometry: Geometry) -> Array:
             size = (op.size[0], longer) if width <= height else (longer, op.size[0])
         if op.mode == "letterbox":
             size = (min(size[0], op.size[0]), min(size[1], op.size[1]))
+    if op.back == "size":
+        factor = (width / size[0], height / size[1])
     if op.lib == "pil":
         scaled = np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, _PIL[op.interp]))
     else:
@@ -163,7 +165,7 @@ def preprocess(manifest: Manifest, image: Array, roi: tuple[int, int, int, int] 
             dtype = {"f32": np.float32, "f16": np.float16, "u8": np.uint8}[op.to]
             tensor = tensor.astype(np.float32 if op.to != "u8" else np.uint8)
         elif isinstance(op, Scale):
-            tensor = tensor * np.float32(op.mul)
+            tensor = op.apply(tensor)
         elif isinstance(op, Normalize):
             tensor = (tensor - np.array(op.mean, np.float32)) / np.array(op.std, np.float32)
         elif isinstance(op, Layout):

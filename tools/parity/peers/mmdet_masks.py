@@ -2,10 +2,10 @@
 
 import _mmcv_ops  # noqa: F401
 import cv2
-import mmcv
 import numpy as np
 import torch
 from _case import IMAGES, MODEL, save_array, session, write
+from mmdet.datasets.transforms import Pad, Resize
 from mmdet.models.roi_heads.mask_heads.fcn_mask_head import _do_paste_mask
 
 torch.manual_seed(10)
@@ -42,14 +42,15 @@ torch.onnx.export(
 )
 run = session()
 mean, std = np.float32([103.53, 116.28, 123.675]), np.float32([57.375, 57.12, 58.395])
+resize, pad = Resize(scale=(SIDE, SIDE), keep_ratio=True), Pad(size=(SIDE, SIDE), pad_val={"img": (114, 114, 114)})
 expected = []
 for i, path in enumerate(IMAGES):
     picture = cv2.imread(str(path))
-    scaled, factor = mmcv.imrescale(picture, (SIDE, SIDE), return_scale=True, backend="cv2")
-    tensor = ((mmcv.impad(scaled, shape=(SIDE, SIDE), pad_val=(114, 114, 114)).astype(np.float32) - mean) / std).transpose(2, 0, 1)[None]
+    meta = pad.transform(resize.transform({"img": picture, "img_shape": picture.shape[:2], "ori_shape": picture.shape[:2]}))
+    tensor = ((meta["img"].astype(np.float32) - mean) / std).transpose(2, 0, 1)[None]
     dets, labels, masks = (torch.from_numpy(a[0]) for a in run.run(None, {"x": tensor}))
     order = dets[:, 4].argsort(descending=True, stable=True)
-    boxes = dets[order, :4] / factor
+    boxes = dets[order, :4] / torch.tensor(meta["scale_factor"]).repeat(2)
     pasted, _ = _do_paste_mask(masks[order][:, None], boxes, *picture.shape[:2], skip_empty=False)
     rows = zip(labels[order].tolist(), dets[order, 4].tolist(), boxes.tolist(), strict=True)
     expected.append(

@@ -1,11 +1,11 @@
-"""RTMDet of mmdetection: LetterResize of its test pipeline, and predict_by_feat of its head."""
+"""RTMDet of mmdetection: Resize and Pad of its test pipeline, and predict_by_feat of its head."""
 
 import _mmcv_ops  # noqa: F401
 import cv2
-import mmcv
 import numpy as np
 import torch
 from _case import IMAGES, MODEL, session, write
+from mmdet.datasets.transforms import Pad, Resize
 from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import ConfigDict
@@ -69,14 +69,13 @@ torch.onnx.export(
     Tensors(), torch.rand(1, 3, SIDE, SIDE), str(MODEL), input_names=["x"], output_names=names, opset_version=17, dynamo=False
 )
 run = session()
+resize, pad = Resize(scale=(SIDE, SIDE), keep_ratio=True), Pad(size=(SIDE, SIDE), pad_val={"img": (114, 114, 114)})
 expected = []
 for path in IMAGES:
     picture = cv2.imread(str(path))
-    scaled, factor = mmcv.imrescale(picture, (SIDE, SIDE), return_scale=True, backend="cv2")
-    padded = mmcv.impad(scaled, shape=(SIDE, SIDE), pad_val=(114, 114, 114))
-    tensor = ((padded.astype(np.float32) - np.float32(mean)) / np.float32(std)).transpose(2, 0, 1)[None]
+    meta = pad.transform(resize.transform({"img": picture, "img_shape": picture.shape[:2], "ori_shape": picture.shape[:2]}))
+    tensor = ((meta["img"].astype(np.float32) - np.float32(mean)) / np.float32(std)).transpose(2, 0, 1)[None]
     raw = [torch.from_numpy(a) for a in run.run(None, {"x": tensor})]
-    meta = {"img_shape": scaled.shape[:2], "ori_shape": picture.shape[:2], "scale_factor": (factor, factor)}
     with torch.no_grad():
         found = model.bbox_head.predict_by_feat(raw[:3], raw[3:], batch_img_metas=[meta], cfg=ConfigDict(config["test_cfg"]), rescale=True)[
             0

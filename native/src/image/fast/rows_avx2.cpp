@@ -88,16 +88,17 @@ struct Mixer {
 template <bool kScaled, bool kNormalised>
 struct Finisher {
   Finisher(const Finish& finish, int32_t channel)
-      : scale(_mm256_set1_ps(finish.scale)),
+      : before(_mm256_set1_ps(finish.before)),
+        scale(_mm256_set1_ps(finish.scale)),
         mean(_mm256_set1_ps(finish.mean[channel])),
         std(_mm256_set1_ps(finish.std[channel])) {}
   void Store(__m256i values, float* to) const {
     __m256 v = _mm256_cvtepi32_ps(values);
-    if (kScaled) v = _mm256_mul_ps(v, scale);
+    if (kScaled) v = _mm256_mul_ps(_mm256_mul_ps(v, before), scale);
     if (kNormalised) v = _mm256_div_ps(_mm256_sub_ps(v, mean), std);
     _mm256_storeu_ps(to, v);
   }
-  __m256 scale, mean, std;
+  __m256 before, scale, mean, std;
 };
 
 template <bool kScaled, bool kNormalised>

@@ -1,6 +1,7 @@
 // Import and colour conversion.
 #include <cstring>
 
+#include "image/camera.h"
 #include "image/ops.h"
 
 namespace lnx::image {
@@ -13,13 +14,6 @@ constexpr int kRed = 9798, kGreen = 19235, kBlue = 3735, kShift = 15;
 
 uint8_t Gray(int red, int green, int blue) {
   return static_cast<uint8_t>((red * kRed + green * kGreen + blue * kBlue + (1 << (kShift - 1))) >> kShift);
-}
-
-uint8_t ThroughWindow(uint32_t value, const manifest::Window& window) {
-  if (value <= window.lo) return 0;
-  if (value >= window.hi) return 255;
-  const uint32_t range = window.hi - window.lo;
-  return static_cast<uint8_t>((2 * (value - window.lo) * 255 + range) / (2 * range));
 }
 
 }  // namespace

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
+
 from lnx.errors import LnxError
 from lnx.manifest import (
     Cast,
@@ -76,13 +78,15 @@ class Draft:
             raise self.refuse(f'{len(found)} outputs that may be "{role}" among {shapes}', f"{expected} (or --set roles={{...}})")
         return self.set_role(found[0], role)
 
-    def nms(self, iou: float, pre_top_k: int = 1000, most: int = 300, clip: bool = False) -> Nms:
+    def nms(self, iou: float, pre_top_k: int = 1000, most: int = 300, clip: Literal["image", "input"] | None = None) -> Nms:
         o = self.options
+        where: Any = None if clip is None else self.assume("boxes are cut at the", o.clip_to, clip)
         return Nms(
             iou=self.assume("NMS overlap", o.iou, iou),
             pre_top_k=self.assume("NMS candidates", o.pre_top_k, pre_top_k),
             max=self.assume("most objects", o.max_objects, most),
-            clip=clip,
+            clip=where is not None,
+            clip_to=where or "image",
         )
 
     def found_is_ng(self) -> VerdictRules:
@@ -143,8 +147,13 @@ class Draft:
         lib: str = "opencv",
         pad: int | list[int] = 114,
         rounding: str = "round",
+        back: str = "ratio",
+        divide: bool = True,
     ) -> list[Any]:
-        """The list of ops for the usual course: colour, resize, cast, scale, normalise, layout."""
+        """The list of ops for the usual course: colour, resize, cast, scale, normalise, layout.
+
+        ``divide``: the family's project divides by 1 / scale, which rounds otherwise than multiplying by it.
+        """
         o = self.options
         size = self.size()
         order = "GRAY" if self.channels() == 1 else self.assume("channel order", o.colour, colour)
@@ -167,13 +176,14 @@ class Draft:
                 self.say("letterbox grey", str(pad))
             anchor: Any = "top_left" if kind == "letterbox_top_left" else "center"
             whole: Any = self.assume("rounding of the size", o.rounding, rounding) if mode == "letterbox" else "round"
-            ops.append(Resize(mode=mode, size=size, interp=interp, lib=lib, anchor=anchor, pad=shade, rounding=whole))
+            way: Any = self.assume("results return by the", o.back, back) if mode == "letterbox" else "ratio"
+            ops.append(Resize(mode=mode, size=size, interp=interp, lib=lib, anchor=anchor, back=way, pad=shade, rounding=whole))
         spec = self.input()
         ops.append(Cast(to=spec.dtype))
         if spec.dtype != "u8":
             factor = self.assume("scale", o.scale, scale)
             if factor != 1.0:
-                ops.append(Scale(mul=factor))
+                ops.append(Scale(div=1 / factor) if divide and o.scale is None else Scale(mul=factor))
             means, deviations = self.assume("mean", o.mean, mean), self.assume("std", o.std, std)
             if any(v != 0 for v in means) or any(v != 1 for v in deviations):
                 ops.append(Normalize(mean=means, std=deviations))
@@ -231,7 +241,7 @@ class Draft:
         loose = any(isinstance(op, Resize) and op.lib == "opencv" and op.interp in ("cubic", "area") for op in pre)
         if not loose:
             return Tolerance()
-        factor = next((abs(op.mul) for op in pre if isinstance(op, Scale)), 1.0)
+        factor = next((abs(float(op.apply(np.ones(1, np.float32))[0])) for op in pre if isinstance(op, Scale)), 1.0)
         factor /= min((min(op.std) for op in pre if isinstance(op, Normalize)), default=1.0)
         self.say("tolerance of the self-test, preprocessing", f"one grey level ({factor:.3g}), for cubic and area")
         return Tolerance(pre=1.01 * factor)

@@ -59,4 +59,4 @@ def efficientdet(draft: Draft) -> Manifest:
         per_anchor=draft.assume("classes per anchor", o.classes_per_anchor, "all"),
     )
     threshold = draft.assume("threshold", o.threshold, 0.5)
-    return draft.manifest("detection", pre, decode, draft.found_is_ng(), threshold, draft.nms(0.5, 5000, 100, clip=True))
+    return draft.manifest("detection", pre, decode, draft.found_is_ng(), threshold, draft.nms(0.5, 5000, 100, clip="image"))

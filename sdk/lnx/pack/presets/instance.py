@@ -30,7 +30,7 @@ def instance(draft: Draft) -> Manifest:
         draft.labels = [Label(id=label.id + o.first_id, name=label.name, color=label.color) for label in draft.labels]
         draft.say("first label", f"class {o.first_id} of the graph")
     mean, std = [103.53, 116.28, 123.675], [57.375, 57.12, 58.395]
-    pre = draft.pre(colour="BGR", scale=1.0, mean=mean, std=std, resize="letterbox_top_left")
+    pre = draft.pre(colour="BGR", scale=1.0, mean=mean, std=std, resize="letterbox_top_left", back="size")
     decode = InstanceDecode(
         masks=draft.assume("masks cover the", o.masks, covers),
         mask_threshold=o.mask_threshold,

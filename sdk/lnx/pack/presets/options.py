@@ -23,6 +23,7 @@ class PresetOptions(BaseModel):
     interp: Literal["nearest", "linear", "cubic", "area"] | None = None
     lib: Literal["opencv", "pil"] | None = Field(None, description="whose resize the training used")
     rounding: Literal["round", "floor"] | None = Field(None, description="of the size that keeps the ratio")
+    back: Literal["ratio", "size"] | None = Field(None, description="letterbox: results return by the ratio, or by the rounded size")
     pad: int | None = Field(None, description="grey level of letterbox margins")
     resize_short: int | None = Field(None, description="imagenet: short side before the crop; default size / 0.875")
     activation: Literal["none", "softmax", "sigmoid"] | None = Field(None, description="what the graph leaves to be applied")
@@ -30,6 +31,7 @@ class PresetOptions(BaseModel):
     classes_per_anchor: Literal["best", "all"] | None = Field(None, description="detectors: what an anchor may report")
     pre_top_k: int | None = Field(None, description="detectors: candidates that suppression compares")
     max_objects: int | None = Field(None, description="detectors: most objects per image")
+    clip_to: Literal["image", "input"] | None = Field(None, description="rtmdet, efficientdet: where boxes are cut before suppression")
     distances: Literal["pixels", "strides"] | None = Field(None, description="rtmdet: unit of the distances")
     strides: list[int] | None = Field(None, description="detectors: strides of the levels, when they cannot be read from the graph")
     coding: Literal["yxhw", "xywh"] | None = Field(None, description="efficientdet: order of the box codes")

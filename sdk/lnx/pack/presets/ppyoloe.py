@@ -12,7 +12,7 @@ def ppyoloe(draft: Draft) -> Manifest:
     if o.interp is None:
         draft.say("interpolation", "cubic")
         o = draft.options = o.model_copy(update={"interp": "cubic"})
-    pre = draft.pre(colour="RGB", scale=1 / 255, mean=[0.0], std=[1.0], resize="stretch")
+    pre = draft.pre(colour="RGB", scale=1 / 255, mean=[0.0], std=[1.0], resize="stretch", divide=False)
     told = {spec.role for spec in draft.graph.inputs}
     space = "image" if told & {"scale_hw", "image_hw", "image_wh"} else "input"
     if any(len(spec.shape) == 2 and spec.shape[1] == 6 for spec in draft.graph.outputs):

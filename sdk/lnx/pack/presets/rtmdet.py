@@ -43,7 +43,7 @@ def rtmdet(draft: Draft) -> Manifest:
         expected = sum((width // s) * (height // s) for s in strides)
         if isinstance(spec.shape[1], int) and spec.shape[1] != expected:
             raise draft.refuse(f"{spec.shape[1]} anchors", f"{expected} for the strides {strides}")
-    pre = draft.pre(colour="BGR", scale=1.0, mean=MEAN, std=STD, resize="letterbox_top_left")
+    pre = draft.pre(colour="BGR", scale=1.0, mean=MEAN, std=STD, resize="letterbox_top_left", back="size")
     decode = RtmdetDecode(
         strides=strides,
         distances=draft.assume("unit of the distances", o.distances, "pixels"),
@@ -51,4 +51,4 @@ def rtmdet(draft: Draft) -> Manifest:
         per_anchor=draft.assume("classes per anchor", o.classes_per_anchor, "all"),
     )
     threshold = draft.assume("threshold", o.threshold, 0.5)
-    return draft.manifest("detection", pre, decode, draft.found_is_ng(), threshold, draft.nms(0.65, 30000, clip=True))
+    return draft.manifest("detection", pre, decode, draft.found_is_ng(), threshold, draft.nms(0.65, 30000, clip="input"))

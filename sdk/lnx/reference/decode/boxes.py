@@ -47,11 +47,13 @@ def to_image(box: Array, g: Geometry, space: str = "input") -> list[float]:
 
 
 def add_objects(manifest: Manifest, boxes: Array, scores: Array, classes: Any, g: Geometry, space: str = "input") -> list[Found]:
-    """Boxes that reach their class's threshold and smallest area."""
+    """Boxes that lie in the image and reach their class's threshold and smallest area."""
     objects = []
     for corners, score, class_id in zip(boxes, scores, classes, strict=True):
         box = to_image(corners, g, space)
         area = (box[2] - box[0]) * (box[3] - box[1])
+        if area <= 0:
+            continue
         if score >= threshold(manifest, int(class_id)) - manifest.thresholds.guard and area >= min_area(manifest, int(class_id)):
             objects.append({"class_id": int(class_id), "score": float(score), "box": box, "area_px": float(area)})
     return objects
@@ -79,6 +81,8 @@ def detect(
     if clip and manifest.nms.clip:
         low = [(g.part[0] - g.shift_x) / g.factor_x, (g.part[1] - g.shift_y) / g.factor_y] * 2
         high = [(g.part[0] + g.part[2] - g.shift_x) / g.factor_x, (g.part[1] + g.part[3] - g.shift_y) / g.factor_y] * 2
+        if manifest.nms.clip_to == "input":
+            low, high = [0.0] * 4, [float(side) for side in g.input] * 2
         boxes = np.clip(boxes, low, high)
         pairs = [(a, c) for a, c in pairs if boxes[a][2] > boxes[a][0] and boxes[a][3] > boxes[a][1]]
     pairs = sorted(pairs, key=lambda p: (-scores[p], p))[: manifest.nms.pre_top_k]
