@@ -38,6 +38,16 @@ def tensors(rng: np.random.Generator) -> dict[str, tuple[dict[str, Any], list[tu
     effdet = [("scores", f(1, 9 * CLASSES, m, m, mean=-6, spread=2)) for m in pyramid] + [
         ("boxes", f(1, 36, m, m, spread=0.4)) for m in pyramid
     ]
+
+    def defects() -> Any:
+        """Background but for eight spots of ten cells across."""
+        maps = f(1, CLASSES, 160, 160)
+        maps[:, 0] += 12
+        for k in range(8):
+            y, x = rng.integers(0, 150, 2)
+            maps[0, 1 + k % (CLASSES - 1), y : y + 10, x : x + 10] += 24
+        return maps
+
     heat = rng.uniform(0, 1, (1, 1, 80, 80)).astype(np.float32)
     return {
         "yolox": ({"kind": "yolox"}, [("", table.astype(np.float32))]),
@@ -51,10 +61,11 @@ def tensors(rng: np.random.Generator) -> dict[str, tuple[dict[str, Any], list[tu
             [("boxes", corners), ("scores", rng.beta(0.3, 4, (1, CLASSES, grid)).astype(np.float32))],
         ),
         "efficientdet": ({"kind": "efficientdet", "coding": "yxhw"}, effdet),
-        "segmentation": (
+        "segmentation, no background": (
             {"kind": "segmentation", "mode": "multi_class", "activation": "softmax"},
             [("", np.repeat(np.repeat(f(1, CLASSES, 10, 10, spread=4), 16, 2), 16, 3))],
         ),
+        "segmentation, small defects": ({"kind": "segmentation", "mode": "multi_class", "activation": "softmax"}, [("", defects())]),
         "anomaly": (
             {"kind": "anomaly", "score": "max", "space": "raw", "steps": ["upsample", "blur"], "mask_threshold": 0.55},
             [("map", heat)],

@@ -72,6 +72,25 @@ def test_segmentation_equals_its_twin(
         same_regions(native, twin, slack=2)
 
 
+@pytest.mark.parametrize("mode", ["binary", "multi_class", "multi_label"])
+@pytest.mark.parametrize("fill_holes", [False, True])
+@PROPERTY
+@given(seed=SEED, size=SIZE, small=st.booleans())
+def test_regions_do_not_depend_on_the_planes_that_are_wanted(
+    testing: ModuleType, mode: str, fill_holes: bool, seed: int, size: tuple[int, int], small: bool
+) -> None:
+    """Without planes, background is neither interpolated nor scored; nor does one run see what the one before it left."""
+    rng = np.random.default_rng(seed)
+    maps = blobs(rng, 1 if mode == "binary" else CLASSES, 16, 16)[None]
+    maps[:, 0] += 12 if small and mode == "multi_class" else 0
+    part = {"kind": "segmentation", "mode": mode, "activation": "softmax" if mode == "multi_class" else "sigmoid", "fill_holes": fill_holes}
+    made = manifest(part, [("", maps)])
+    wanted = [testing.decode(made.to_json(), blank(size), [maps], want)[1] for want in (7, 4, 0, 7)]
+    told = [[{key: value for key, value in region.items() if key != "rle_index"} for region in one["regions"]] for one in wanted]
+    assert told.count(told[0]) == len(told)
+    assert wanted[1]["rles"] == wanted[0]["rles"] and "planes" in wanted[0]
+
+
 @pytest.mark.parametrize("masks", ["box", "input"])
 @pytest.mark.parametrize("together", [True, False])
 @PROPERTY

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "decode/cells.h"
 #include "decode/planes.h"
 #include "decode/roles.h"
 #include "decode/stretch.h"
@@ -40,23 +41,13 @@ class Anomaly final : public Decoder {
 
     const image::Geometry& g = *job.geometry;
     RegionJob regions = PartOf(g, *manifest_, *job.params);
-    const auto part = static_cast<size_t>(g.part_width);
-    w.best.resize(part * static_cast<size_t>(g.part_height));
-    w.labels.resize(w.best.size());
     const auto threshold =
         static_cast<float>(std::isnan(job.params->mask_threshold) ? options_.mask_threshold : job.params->mask_threshold);
     Map map = ContentOf(g, width, height, 1);
     map.data = w.map.data();
-    Stretch rows(map, g.part_width, g.part_height, w);
-    for (int32_t y = 0; y < g.part_height; ++y) {
-      const float* row = rows.Row(y);
-      const size_t base = static_cast<size_t>(y) * part;
-      for (size_t x = 0; x < part; ++x) {
-        const float value = InThresholdSpace(row[x], options_.pixel);
-        w.best[base + x] = value;
-        w.labels[base + x] = value >= threshold ? kAnomalous + 1 : 0;
-      }
-    }
+    const bool all_scores = (job.params->want & LNX_WANT_SCORE_MAP) != 0 || options_.fill_holes;
+    const auto score = [this](float value) { return InThresholdSpace(value, options_.pixel); };
+    LabelByThreshold(map, g.part_width, g.part_height, kAnomalous + 1, threshold, all_scores, score, w);
     if (job.params->want & LNX_WANT_SCORE_MAP) AddScorePlane(regions, w.best.data(), arena, image);
     regions.labels = w.labels.data();
     regions.scores = w.best.data();

@@ -4,8 +4,8 @@
 
 #include "base/status.h"
 #include "decode/boxes.h"
+#include "decode/cells.h"
 #include "decode/roles.h"
-#include "decode/stretch.h"
 
 namespace lnx::decode {
 namespace {
@@ -84,8 +84,10 @@ class Instance final : public Decoder {
     return data;
   }
 
+  float Probability(float value) const { return options_.head.activated ? value : Sigmoid(value); }
+
   void Decide(size_t pixel, float value, double threshold, Workspace& w) const {
-    const float p = options_.head.activated ? value : Sigmoid(value);
+    const float p = Probability(value);
     w.best[pixel] = p;
     w.labels[pixel] = p >= static_cast<float>(threshold) ? 1 : 0;
   }
@@ -138,14 +140,8 @@ class Instance final : public Decoder {
     Map map =
         ContentOf(g, static_cast<int32_t>(masks.shape[masks.rank - 1]), static_cast<int32_t>(masks.shape[masks.rank - 2]), 1);
     map.data = MaskOf(masks, job.batch_index, c.order);
-    const auto width = static_cast<size_t>(g.part_width);
-    w.best.resize(width * static_cast<size_t>(g.part_height));
-    w.labels.resize(w.best.size());
-    Stretch rows(map, g.part_width, g.part_height, w);
-    for (int32_t y = 0; y < g.part_height; ++y) {
-      const float* row = rows.Row(y);
-      for (size_t x = 0; x < width; ++x) Decide(static_cast<size_t>(y) * width + x, row[x], threshold, w);
-    }
+    const auto score = [this](float value) { return Probability(value); };
+    LabelByThreshold(map, g.part_width, g.part_height, 1, static_cast<float>(threshold), false, score, w);
     return region;
   }
 

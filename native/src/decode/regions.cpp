@@ -1,6 +1,8 @@
 // Connected components by horizontal runs and union-find, in one pass over the picture for all labels together.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <optional>
 
 #include "decode/workspace.h"
 
@@ -23,6 +25,18 @@ void Join(std::vector<Span1d>& spans, int32_t a, int32_t b) {
   if (b < a) spans[static_cast<size_t>(a)].parent = b;
 }
 
+// First pixel from x on that is not `label`. Most of a picture is background, so eight pixels are looked at together.
+int32_t EndOfRun(const uint8_t* row, int32_t x, int32_t width, uint8_t label) {
+  const uint64_t eight = 0x0101010101010101ull * label;
+  for (; x + 8 <= width; x += 8) {
+    uint64_t word;
+    std::memcpy(&word, row + x, sizeof word);
+    if (word != eight) break;
+  }
+  while (x < width && row[x] == label) ++x;
+  return x;
+}
+
 void CollectSpans(const RegionJob& job, std::vector<Span1d>& spans) {
   spans.clear();
   const int32_t reach = job.connectivity == 8 ? 1 : 0;
@@ -33,8 +47,7 @@ void CollectSpans(const RegionJob& job, std::vector<Span1d>& spans) {
     size_t above = previous_begin;
     for (int32_t x = 0; x < job.width;) {
       const uint8_t label = row[x];
-      int32_t end = x + 1;
-      while (end < job.width && row[end] == label) ++end;
+      const int32_t end = EndOfRun(row, x + 1, job.width, label);
       if (label != 0) {
         const auto self = static_cast<int32_t>(spans.size());
         spans.push_back({y, x, end, label, self});
@@ -81,15 +94,43 @@ void Measure(const RegionJob& job, Workspace& w) {
   }
 }
 
-// Component number + 1 of each pixel, for tracing.
-void NumberPixels(const RegionJob& job, Workspace& w) {
-  w.component_of.assign(static_cast<size_t>(job.width) * static_cast<size_t>(job.height), 0);
-  w.visited.assign(w.component_of.size(), 0);
-  for (size_t i = 0; i < w.spans.size(); ++i) {
-    int32_t* row = w.component_of.data() + static_cast<size_t>(w.spans[i].y) * static_cast<size_t>(job.width);
-    std::fill(row + w.spans[i].begin, row + w.spans[i].end, w.components[static_cast<size_t>(w.roots[i])].root + 1);
+// Component number + 1 of each pixel while it lives, for tracing. Only pixels that were found are written, and cleared at the
+// end.
+class Numbers {
+ public:
+  Numbers(const RegionJob& job, Workspace& w) : width_(static_cast<size_t>(job.width)), w_(w) {
+    const size_t pixels = width_ * static_cast<size_t>(job.height);
+    if (w.component_of.size() < pixels) {
+      w.component_of.resize(pixels);
+      w.visited.resize(pixels);
+    }
+    for (size_t i = 0; i < w.spans.size(); ++i) {
+      Fill(w.component_of, w.spans[i], w.components[static_cast<size_t>(w.roots[i])].root + 1);
+    }
   }
-}
+  ~Numbers() {
+    for (const Span1d& span : w_.spans) {
+      Fill(w_.component_of, span, 0);
+      Fill(w_.visited, span, uint8_t{0});
+    }
+  }
+  // All components as one.
+  void SetAll(int32_t number) {
+    for (const Span1d& span : w_.spans) Fill(w_.component_of, span, number);
+  }
+  Numbers(const Numbers&) = delete;
+  Numbers& operator=(const Numbers&) = delete;
+
+ private:
+  template <typename T>
+  void Fill(std::vector<T>& picture, const Span1d& span, T value) const {
+    T* row = picture.data() + static_cast<size_t>(span.y) * width_;
+    std::fill(row + span.begin, row + span.end, value);
+  }
+
+  size_t width_;
+  Workspace& w_;
+};
 
 // What its pixels say about a region; polygons and run lengths come later.
 LnxRegion Described(const RegionJob& job, const Component& c, int32_t class_id) {
@@ -111,10 +152,10 @@ LnxRegion Described(const RegionJob& job, const Component& c, int32_t class_id) 
 // Background that no path connects with the border belongs to what surrounds it.
 void FillHoles(const RegionJob& job, Workspace& w, uint8_t* labels) {
   const auto width = static_cast<size_t>(job.width), height = static_cast<size_t>(job.height);
-  w.visited.assign(width * height, 0);
+  w.outside.assign(width * height, 0);
   w.order.clear();
   const auto seed = [&](size_t i) {
-    if (labels[i] == 0 && !w.visited[i]) w.visited[i] = 1, w.order.push_back(static_cast<int32_t>(i));
+    if (labels[i] == 0 && !w.outside[i]) w.outside[i] = 1, w.order.push_back(static_cast<int32_t>(i));
   };
   for (size_t x = 0; x < width; ++x) seed(x), seed((height - 1) * width + x);
   for (size_t y = 0; y < height; ++y) seed(y * width), seed(y * width + width - 1);
@@ -128,7 +169,7 @@ void FillHoles(const RegionJob& job, Workspace& w, uint8_t* labels) {
     if (y + 1 < height) seed(i + width);
   }
   for (size_t i = 1; i < width * height; ++i) {
-    if (labels[i] == 0 && !w.visited[i]) labels[i] = labels[i - 1];  // the left neighbour is the hole's wall, or filled already
+    if (labels[i] == 0 && !w.outside[i]) labels[i] = labels[i - 1];  // the left neighbour is the hole's wall, or filled already
   }
 }
 
@@ -164,13 +205,14 @@ int32_t AddWholeRegion(const RegionJob& job, int32_t class_id, float score, Work
   LnxRegion region = Described(job, whole, class_id);
   region.score_max = score;
   const bool polygons = (job.params->want & LNX_WANT_NO_POLYGONS) == 0, rles = (job.params->want & LNX_WANT_RLE) != 0;
-  if (polygons || rles) NumberPixels(job, w);
+  std::optional<Numbers> numbers;
+  if (polygons || rles) numbers.emplace(job, w);
   if (polygons) {
     region.polygon_index = static_cast<int32_t>(image->polygons.size());
     for (const Component& c : w.components) region.polygon_count += TracePolygons(job, c, w, arena, image);
   }
   if (rles) {
-    for (int32_t& number : w.component_of) number = number > 0 ? whole.root + 1 : 0;
+    numbers->SetAll(whole.root + 1);
     region.rle_index = AddRle(job, whole, w, arena, image);
   }
   image->regions.Add(arena, region);
@@ -201,9 +243,8 @@ void FindRegions(const RegionJob& job, Workspace& w, result::Arena& arena, resul
   if (w.kept.empty()) return;
 
   const bool polygons = (job.params->want & LNX_WANT_NO_POLYGONS) == 0, rles = (job.params->want & LNX_WANT_RLE) != 0;
-  if (polygons || rles) {
-    NumberPixels(job, w);
-  }
+  std::optional<Numbers> numbers;
+  if (polygons || rles) numbers.emplace(job, w);
   for (const int32_t index : w.kept) {
     const Component& c = w.components[static_cast<size_t>(index)];
     LnxRegion region = Described(job, c, c.label - 1);

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "base/status.h"
+#include "decode/cells.h"
 #include "decode/families.h"
 #include "decode/planes.h"
-#include "decode/stretch.h"
 #include "decode/workspace.h"
 
 namespace lnx::decode {
@@ -51,91 +51,82 @@ class Segmentation final : public Decoder {
     regions.connectivity = options_.connectivity;
     regions.fill_holes = options_.fill_holes;
 
-    const double mask_threshold = std::isnan(job.params->mask_threshold) ? options_.mask_threshold : job.params->mask_threshold;
+    const auto threshold =
+        static_cast<float>(std::isnan(job.params->mask_threshold) ? options_.mask_threshold : job.params->mask_threshold);
+    map.data = data;
+    // Filled holes take the scores of pixels where nothing was found.
+    const bool all_scores = (job.params->want & LNX_WANT_SCORE_MAP) != 0 || options_.fill_holes;
     if (options_.mode == Mode::kMultiLabel) {
-      w.all_best.assign(pixels, -1.0f);
-      w.label_map.assign(pixels, 0);
-      for (int64_t c = 0; c < channels; ++c) {
-        map.data = data + c * channel_step;
-        DecideBinary(map, static_cast<uint8_t>(c + 1), mask_threshold, g, w);
-        for (size_t i = 0; i < pixels; ++i) {
-          if (w.best[i] > w.all_best[i]) w.all_best[i] = w.best[i], w.label_map[i] = w.labels[i];
-        }
-        FindRegions(regions, w, arena, image);
-      }
-      // Largest first over all classes, equal ones in the order of the classes.
-      std::stable_sort(image->regions.begin(), image->regions.end(),
-                       [](const LnxRegion& a, const LnxRegion& b) { return a.area_px > b.area_px; });
-      image->regions.Truncate(job.params->max_objects);
-      w.labels = w.label_map;
-      w.best = w.all_best;
-    } else if (options_.mode == Mode::kBinary) {
-      map.data = data;
-      DecideBinary(map, 2, mask_threshold, g, w);
-      FindRegions(regions, w, arena, image);
-    } else {
-      map.data = data;
-      DecideClasses(map, channels, channel_step, g, w);
-      FindRegions(regions, w, arena, image);
+      EachClass(map, channels, channel_step, threshold, all_scores, regions, w, arena, image);
+      return;
     }
-    AddPlanes(regions, job.params->want, w, arena, image);
+    if (options_.mode == Mode::kBinary) {
+      Threshold(map, 2, threshold, all_scores, regions, w);
+    } else {
+      const ClassRule rule{RuleOf(options_.activation), channels, channel_step, options_.background};
+      LabelByClass(map, regions.width, regions.height, rule, all_scores, w);
+    }
+    FindRegions(regions, w, arena, image);
+    AddPlanes(regions, job.params->want, w.labels.data(), w.best.data(), arena, image);
   }
 
  private:
-  void DecideBinary(const Map& map, uint8_t label, double mask_threshold, const image::Geometry& g, Workspace& w) const {
-    Stretch rows(map, g.part_width, g.part_height, w);
-    const auto threshold = static_cast<float>(mask_threshold);
-    const bool sigmoid = options_.activation == Activation::kSigmoid;
-    for (int32_t y = 0; y < g.part_height; ++y) {
-      const float* row = rows.Row(y);
-      const size_t base = static_cast<size_t>(y) * static_cast<size_t>(g.part_width);
-      for (size_t x = 0; x < static_cast<size_t>(g.part_width); ++x) {
-        const float p = sigmoid ? 1.0f / (1.0f + std::exp(-row[x])) : row[x];
-        w.best[base + x] = p;
-        w.labels[base + x] = p >= threshold ? label : 0;
-      }
+  static ClassRule::Activation RuleOf(Activation activation) {
+    if (activation == Activation::kSoftmax) return ClassRule::Activation::kSoftmax;
+    return activation == Activation::kSigmoid ? ClassRule::Activation::kSigmoid : ClassRule::Activation::kNone;
+  }
+
+  void Threshold(const Map& map, uint8_t label, float threshold, bool all_scores, const RegionJob& part, Workspace& w) const {
+    if (options_.activation == Activation::kSigmoid) {
+      const auto sigmoid = [](float value) { return 1.0f / (1.0f + std::exp(-value)); };
+      LabelByThreshold(map, part.width, part.height, label, threshold, all_scores, sigmoid, w);
+    } else {
+      LabelByThreshold(map, part.width, part.height, label, threshold, all_scores, [](float value) { return value; }, w);
     }
   }
 
-  // Arg max over channels; the score is the winner's probability.
-  void DecideClasses(const Map& first, int64_t channels, int64_t channel_step, const image::Geometry& g, Workspace& w) const {
-    const auto width = static_cast<size_t>(g.part_width);
-    const auto pixels = width * static_cast<size_t>(g.part_height);
-    const bool softmax = options_.activation == Activation::kSoftmax, sigmoid = options_.activation == Activation::kSigmoid;
-    w.plane.assign(softmax ? pixels : 0, 0.0f);  // sum of exp(x - running maximum)
+  // Every class by itself; a plane shows the class with the best score.
+  void EachClass(Map map, int64_t channels, int64_t channel_step, float threshold, bool all_scores, const RegionJob& part,
+                 Workspace& w, result::Arena& arena, result::ImageResult* image) const {
+    const size_t pixels = w.labels.size();
+    const uint32_t want = part.params->want;
+    const bool planes = (want & (LNX_WANT_LABEL_MAP | LNX_WANT_SCORE_MAP)) != 0;
+    if (planes) {
+      w.all_best.assign(pixels, -1.0f);
+      w.label_map.assign(pixels, 0);
+    }
     for (int64_t c = 0; c < channels; ++c) {
-      Map map = first;
-      map.data += c * channel_step;
-      const uint8_t label = c == options_.background ? 0 : static_cast<uint8_t>(c + 1);
-      Stretch rows(map, g.part_width, g.part_height, w);
-      for (int32_t y = 0; y < g.part_height; ++y) {
-        const float* row = rows.Row(y);
-        const size_t base = static_cast<size_t>(y) * width;
-        for (size_t x = 0; x < width; ++x) {
-          const size_t i = base + x;
-          const float v = row[x];
-          const bool wins = c == 0 || v > w.best[i];
-          if (softmax) {
-            if (c == 0) {
-              w.plane[i] = 1.0f;
-            } else {
-              w.plane[i] = wins ? w.plane[i] * std::exp(w.best[i] - v) + 1.0f : w.plane[i] + std::exp(v - w.best[i]);
-            }
-          }
-          if (wins) w.best[i] = v, w.labels[i] = label;
-        }
+      Threshold(map, static_cast<uint8_t>(c + 1), threshold, all_scores, part, w);
+      for (size_t i = 0; planes && i < pixels; ++i) {
+        if ((all_scores || w.labels[i] != 0) && w.best[i] > w.all_best[i])
+          w.all_best[i] = w.best[i], w.label_map[i] = w.labels[i];
       }
+      FindRegions(part, w, arena, image);
+      map.data += channel_step;
     }
-    for (size_t i = 0; i < pixels; ++i) {
-      if (softmax) w.best[i] = 1.0f / w.plane[i];
-      if (sigmoid) w.best[i] = 1.0f / (1.0f + std::exp(-w.best[i]));
-    }
+    LargestFirst(w, arena, image);
+    image->regions.Truncate(part.params->max_objects);
+    if (planes) AddPlanes(part, want, w.label_map.data(), w.all_best.data(), arena, image);
   }
 
-  static void AddPlanes(const RegionJob& job, uint32_t want, const Workspace& w, result::Arena& arena,
+  // Over all classes, equal ones in the order of the classes.
+  static void LargestFirst(Workspace& w, result::Arena& arena, result::ImageResult* image) {
+    const uint32_t n = image->regions.size();
+    const LnxRegion* regions = image->regions.begin();
+    w.order.resize(n);
+    for (uint32_t i = 0; i < n; ++i) w.order[i] = static_cast<int32_t>(i);
+    std::sort(w.order.begin(), w.order.end(), [&](int32_t a, int32_t b) {
+      return regions[a].area_px != regions[b].area_px ? regions[a].area_px > regions[b].area_px : a < b;
+    });
+    auto* sorted = arena.Array<LnxRegion>(n);
+    for (uint32_t i = 0; i < n; ++i) sorted[i] = regions[w.order[i]];
+    std::copy(sorted, sorted + n, image->regions.begin());
+  }
+
+  static void AddPlanes(const RegionJob& job, uint32_t want, const uint8_t* labels, const float* scores, result::Arena& arena,
                         result::ImageResult* image) {
-    if (want & LNX_WANT_LABEL_MAP) AddLabelPlane(job, w.labels.data(), arena, image);
-    if (want & LNX_WANT_SCORE_MAP) AddScorePlane(job, w.best.data(), arena, image);
+    if (want & LNX_WANT_LABEL_MAP) AddLabelPlane(job, labels, arena, image);
+    if (want & LNX_WANT_SCORE_MAP) AddScorePlane(job, scores, arena, image);
   }
 
   ManifestPtr manifest_;

@@ -6,20 +6,6 @@
 namespace lnx::decode {
 namespace {
 
-struct Position {
-  int32_t first;
-  float weight;  // of first + 1; 0 at the ends
-};
-
-Position At(int32_t i, const Extent& extent, int32_t out) {
-  const double at = extent.begin + (i + 0.5) * (extent.length / out) - 0.5;
-  auto first = static_cast<int32_t>(std::floor(at));
-  auto weight = static_cast<float>(at - first);
-  if (first < extent.first) first = extent.first, weight = 0;
-  if (first >= extent.last) first = extent.last, weight = 0;
-  return {first, weight};
-}
-
 Extent ExtentOf(int32_t begin, int32_t length, int32_t input, int32_t cells) {
   const double ratio = static_cast<double>(cells) / input;
   Extent e{begin * ratio, length * ratio, 0, 0};
@@ -30,6 +16,15 @@ Extent ExtentOf(int32_t begin, int32_t length, int32_t input, int32_t cells) {
 }
 
 }  // namespace
+
+Position PositionOf(int32_t i, const Extent& extent, int32_t out) {
+  const double at = extent.begin + (i + 0.5) * (extent.length / out) - 0.5;
+  auto first = static_cast<int32_t>(std::floor(at));
+  auto weight = static_cast<float>(at - first);
+  if (first < extent.first) first = extent.first, weight = 0;
+  if (first >= extent.last) first = extent.last, weight = 0;
+  return {first, weight};
+}
 
 Map ContentOf(const image::Geometry& g, int32_t map_width, int32_t map_height, int64_t pixel_step) {
   Map map;
@@ -53,7 +48,7 @@ Stretch::Stretch(const Map& map, int32_t out_width, int32_t out_height, Workspac
   w.row1.resize(n);
   w.mixed.resize(n);
   for (int32_t x = 0; x < out_width; ++x) {
-    const Position p = At(x, map.x, out_width);
+    const Position p = PositionOf(x, map.x, out_width);
     w.columns[static_cast<size_t>(x)] = p.first;
     w.weights[static_cast<size_t>(x)] = p.weight;
   }
@@ -69,7 +64,7 @@ void Stretch::Widen(int32_t row, std::vector<float>* out) const {
 }
 
 const float* Stretch::Row(int32_t y) {
-  const Position p = At(y, map_.y, height_);
+  const Position p = PositionOf(y, map_.y, height_);
   if (upper_ != p.first) {
     if (lower_ == p.first) {
       std::swap(w_.row0, w_.row1);

@@ -9,6 +9,12 @@
 
 namespace lnx::decode {
 
+// Where a pixel of the image lies on a map, along one axis.
+struct Position {
+  int32_t first;
+  float weight;  // of first + 1; 0 at the ends
+};
+
 // Along one axis: the part of a map that shows the image, in cells, and the cells that may be read.
 struct Extent {
   double begin = 0, length = 0;
@@ -24,6 +30,9 @@ struct Map {
 
 // The part of a map of map_width x map_height over the whole model input that shows the image.
 Map ContentOf(const image::Geometry& geometry, int32_t map_width, int32_t map_height, int64_t pixel_step);
+
+// Position of pixel i of `out` pixels.
+Position PositionOf(int32_t i, const Extent& extent, int32_t out);
 
 // A whole map of its own.
 Map WholeMap(const float* data, int32_t width, int32_t height);

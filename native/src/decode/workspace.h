@@ -18,6 +18,14 @@ struct Span1d {  // a horizontal run of one label in one row
   int32_t y, begin, end, label, parent;
 };
 
+struct CellSegment {                 // pixels of a row that lie between the same two columns of a map
+  int32_t begin, end, column, next;  // next = column where no pixel needs another
+};
+
+struct CellRun {                // pixels of a row whose cells agree on a verdict
+  int32_t begin, end, verdict;  // -1: they do not agree
+};
+
 struct Component {
   int32_t label = 0;
   int64_t area = 0;
@@ -40,7 +48,11 @@ class Workspace {
   std::vector<int32_t> columns;
   std::vector<float> weights;
   std::vector<uint8_t> labels, label_map, visited;
-  std::vector<int32_t> component_of;
+  std::vector<uint8_t> verdicts;
+  std::vector<CellSegment> segments;
+  std::vector<CellRun> cell_runs;
+  std::vector<uint8_t> outside;       // background that is connected with the border
+  std::vector<int32_t> component_of;  // all 0 between two uses, as is `visited`
   std::vector<Span1d> spans;
   std::vector<Component> components;
   std::vector<int32_t> roots, kept;
