@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from lnx_common.config import Seconds, Settings
 from lnx_common.errors import PlantError
@@ -125,6 +125,11 @@ class StepSettings(Settings):
     tags: tuple[str, ...] = Field(("*",), min_length=1)
     """Patterns of the tags it works on: "press1.*"."""
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Of the tags that the step must see: those it works on, and any that only steer it."""
+        return self.tags
+
 
 class Step(Protocol):
     """Changes samples between source and historian. Holds state per tag in memory; does no I/O."""
@@ -137,6 +142,14 @@ class Step(Protocol):
 
     def finish(self, now: int) -> Sequence[Sample]:
         """What it still holds back (an open window, an average); called once, at the end of the last source it worked for."""
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A step that changes what is known of a tag, not only its values."""
+
+    def describe(self, tag: Tag) -> Tag:
+        """The tag behind this step: in another unit, for example."""
 
 
 @dataclass(frozen=True)

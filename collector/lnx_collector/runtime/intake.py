@@ -52,7 +52,7 @@ class SourceIntake:
         return self._historian.bookmarks(self.health.name)
 
     def describe(self, tags: Sequence[Tag]) -> None:
-        self._historian.describe(tags)
+        self._historian.describe(self._pipeline().describe(tags))
 
     def lost(self, count: int, reason: str, tag: str = "") -> None:
         now = self._now()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from lnx_collector.contract import Step, StepSettings
+from lnx_collector.contract import Describing, Step, StepSettings
 from lnx_collector.registry import load_kind
-from lnx_collector.sample import Sample
+from lnx_collector.sample import Sample, Tag
 from lnx_collector.steps import STEPS
 
 
@@ -20,8 +20,18 @@ class Pipeline:
     """Steps with their state; used from one thread."""
 
     def __init__(self, settings: Sequence[StepSettings]) -> None:
-        self._steps: list[tuple[Step, tuple[str, ...]]] = [(load_kind(STEPS, one.type).build(one), one.tags) for one in settings]
+        self._steps: list[tuple[Step, tuple[str, ...]]] = [(load_kind(STEPS, one.type).build(one), one.patterns) for one in settings]
         self._chains: dict[str, tuple[int, ...]] = {}
+
+    def describe(self, tags: Iterable[Tag]) -> list[Tag]:
+        """What is known of tags behind the steps."""
+        described = []
+        for tag in tags:
+            for step, patterns in self._steps:
+                if isinstance(step, Describing) and matches(tag.name, patterns):
+                    tag = step.describe(tag)
+            described.append(tag)
+        return described
 
     def apply(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         """What becomes of samples that a source has handed in."""

@@ -6,5 +6,7 @@ STEPS: dict[str, str] = {
     "limits": "lnx_collector.steps.limits",
     "watch": "lnx_collector.steps.watch",
     "resample": "lnx_collector.steps.resample",
+    "unit": "lnx_collector.steps.units",
     "vibration": "lnx_collector.steps.vibration",
+    "vibration-cycle": "lnx_collector.steps.vibration_cycle",
 }

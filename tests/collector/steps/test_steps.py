@@ -14,7 +14,7 @@ from lnx_collector import quality as q
 from lnx_collector.config import read_config
 from lnx_collector.registry import load_kind
 from lnx_collector.runtime.pipeline import Pipeline
-from lnx_collector.sample import Sample, bad, good
+from lnx_collector.sample import Sample, Tag, bad, good
 from lnx_collector.steps import STEPS
 from lnx_collector.steps.vibration import features
 from lnx_common.config import ConfigError, Document
@@ -169,3 +169,100 @@ def test_steps_work_in_the_order_of_the_file_on_the_tags_they_name() -> None:
     assert [(s.value, q.is_good(s.quality)) for s in out] == [(60, False), (6, True), (6, True)]
     features_out = {s.tag: s.value for s in chain.apply([at(0.0, i, "c") for i in range(16)])}
     assert features_out["c.rms"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("unit", "to", "raw", "value"),
+    [
+        ("psi", "kPa", 14.5037738, 100.0),
+        ("°F", "℃", 212, 100.0),
+        ("K", "°C", 0, -273.15),
+        ("kgf/cm²", "bar", 2, 1.96133),
+        ("m³/h", "L/min", 6, 100.0),
+        ("rpm", "Hz", 1500, 25.0),
+        ("Hz", "rpm", 50, 3000.0),
+        ("rpm", "rad/s", 60, 2 * math.pi),
+        ("1/min", "rpm", 7, 7.0),
+        ("㎜", "inch", 25.4, 1.0),
+        ("°C/min", "°F/min", 10, 18.0),
+        ("mV", "V", 2500, 2.5),
+    ],
+)
+def test_units_are_converted_as_a_factory_means_them(unit: str, to: str, raw: float, value: float) -> None:
+    step = pipeline({"type": "unit", "unit": unit, "to": to})
+    assert values(step.apply([at(raw, 0), at(True, 0), at("text", 0)])) == [pytest.approx(value, rel=1e-7), True, "text"]
+    assert step.describe([Tag("a", "plc", "int", unit)]) == [Tag("a", "plc", "float", to)]
+
+
+@pytest.mark.parametrize(
+    ("unit", "to", "text"),
+    [
+        ("psy", "bar", 'maybe "psi"'),
+        ("bar", "°C", "same quantity"),
+        ("dBm", "W", "curve"),
+        ("ton", "kg", '"t" (1000 kg)'),
+        ("5 bar", "Pa", "none"),
+        ("((", "Pa", "none"),
+    ],
+)
+def test_units_that_cannot_be_meant_are_refused_with_the_line(unit: str, to: str, text: str) -> None:
+    file = f'[[step]]\ntype = "unit"\nunit = "{unit}"\nto = "{to}"\n'
+    with pytest.raises(ConfigError) as caught:
+        read_config(Document.parse(file.encode(), Path("x.toml")))
+    assert text in str(caught.value) and "x.toml:1" in str(caught.value)
+
+
+CYCLE = {"type": "vibration-cycle", "tags": ["v"], "trigger": "on", "rate": 1000, "bands": [[40, 60], [60, 500]], "late": 2, "longest": 3}
+
+
+def wave(begin: float, end: float, amplitude: float, hertz: float = 50) -> list[Sample]:
+    """A sine of 1000 samples per second."""
+    moments = [n / 1000 for n in range(round(begin * 1000) + 1, round(end * 1000) + 1)]
+    return [at(amplitude * math.sin(2 * math.pi * hertz * moment), moment, "v") for moment in moments]
+
+
+def found(samples: Any, feature: str) -> list[Any]:
+    return [sample.value for sample in samples if sample.tag == f"v.{feature}"]
+
+
+@pytest.mark.parametrize("trigger_first", [True, False])
+def test_each_cycle_has_its_features_whichever_of_signal_and_trigger_arrives_first(trigger_first: bool) -> None:
+    step = pipeline({**CYCLE, "until": "off"})
+    triggers = [at(value, moment, "on") for moment, value in ((0.2, False), (0.5, True), (1.0, False), (1.2, True), (1.6, False))]
+    signal = [*wave(0, 0.5, 9), *wave(0.5, 1.0, 2), *wave(1.0, 1.2, 9), *wave(1.2, 1.6, 4), *wave(1.6, 2.0, 9)]
+    made = step.apply([at(0.0, -0.1, "v")])  # the signal is known
+    for block in (triggers, signal) if trigger_first else (signal, triggers):
+        made = [*made, *step.apply(block)]
+    assert found(made, "rms") == [pytest.approx(2 / 2**0.5, rel=1e-3), pytest.approx(4 / 2**0.5, rel=1e-3)]
+    assert found(made, "kurtosis") == [pytest.approx(1.5, rel=1e-3)] * 2
+    assert found(made, "band_40_60") == [pytest.approx(2, rel=1e-2), pytest.approx(8, rel=1e-2)]
+    assert found(made, "band_60_500") == [pytest.approx(0, abs=1e-6)] * 2
+    assert found(made, "duration") == [0.5, pytest.approx(0.4)]
+    assert [sample.source_time for sample in made if sample.tag == "v.rms"] == [T0 + SECOND, T0 + 16 * SECOND // 10]
+    assert sum(sample.tag == "on" for sample in made) == 5 and not any(sample.tag == "v" for sample in made)
+
+
+def test_a_cycle_that_is_damaged_too_short_too_long_or_without_trigger_is_bad_and_not_left_out() -> None:
+    step = pipeline({**CYCLE, "until": "next"})
+    signal = wave(0, 9, 1)
+    signal[1500] = bad("v", q.BAD_TIMEOUT, signal[1500].receive_time)
+    edges = [(0.0, 0), (1.0, 1), (1.1, 0), (2.0, 1), (2.005, 0), (2.01, 1), (2.2, 0), (7.0, 1), (7.1, 0), (8.0, 1)]
+    events = [at(value, moment, "on") for moment, value in edges] + [bad("on", q.BAD_TIMEOUT, T0 + 8500 * 10**6)]
+    stream = sorted([*signal, *events], key=lambda sample: sample.receive_time)
+    made = [*step.apply(stream), *step.finish(T0 + 10 * SECOND)]
+    good_or_bad = [(sample.quality == q.GOOD, sample.source_time) for sample in made if sample.tag == "v.rms"]
+    ends = [(False, 2.0), (False, 2.01), (False, 7.0), (True, 8.0), (False, 8.5)]
+    assert good_or_bad == [(fine, at(0, end).receive_time) for fine, end in ends]
+    assert [sample.quality for sample in made if sample.tag == "v"] == [q.BAD_TIMEOUT]  # what is not Good is told on
+
+
+def test_a_signal_that_stops_gives_its_last_cycle_after_a_while_and_memory_stays_bounded() -> None:
+    step = pipeline({**CYCLE, "until": "off", "keep_raw": True})
+    step.apply([at(False, 0, "on"), *wave(0, 0.5, 1)])
+    assert found(step.apply([at(True, 0.1, "on"), at(False, 0.5, "on")]), "rms") == []
+    assert step.tick(T0 + SECOND) == []
+    assert found(step.tick(T0 + 4 * SECOND), "rms") == [pytest.approx(1 / 2**0.5, rel=1e-2)]
+    step.apply([at(True, 5, "on")])
+    assert len(step.apply(wave(5, 25, 1))) == 20_000
+    held = step._steps[0][0]._signals["v"].held  # type: ignore[attr-defined]
+    assert len(held) <= 5000
