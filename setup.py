@@ -1,6 +1,7 @@
 """Builds the native core with CMake as part of `pip install` and puts it beside the Python package.
 
-The wheel carries lnx/_core (extension module) and the shared library that it links. An editable install puts them into sdk/lnx.
+The wheel carries the extension modules lnx/_core, with the shared library that it links, and lnx_agent/_scan. An editable install
+puts them into sdk/lnx and agent/lnx_agent.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ ROOT = Path(__file__).resolve().parent
 
 
 class CMakeBuild(build_ext):
-    """Configures, builds and installs the CMake component `python`."""
+    """Configures, builds and installs the CMake components `python` (package lnx) and `agent` (package lnx_agent)."""
 
     def build_extension(self, ext: Extension) -> None:
         import pybind11
 
         # setuptools wants the module in build_lib in any case; an editable install runs from sdk/, so both go there too.
-        targets = [Path(self.build_lib).resolve()]
+        library = Path(self.build_lib).resolve()
+        targets = [("python", library), ("agent", library)]
         if self.inplace or self.editable_mode:
-            targets.append(ROOT / "sdk")
-        prebuilt = os.environ.get("LNX_PREBUILT")  # a folder with the extension and the library of another system, cross-built
+            targets += [("python", ROOT / "sdk"), ("agent", ROOT / "agent")]
+        prebuilt = os.environ.get("LNX_PREBUILT")  # folders lnx and lnx_agent with what was cross-built for another system
         if prebuilt:
-            for path in sorted(Path(prebuilt).iterdir()):
-                shutil.copy2(path, targets[0] / "lnx" / path.name)
+            for path in sorted(Path(prebuilt).glob("*/*")):
+                shutil.copy2(path, library / path.parent.name / path.name)
             return
         build = Path(os.environ.get("LNX_BUILD_DIR", ROOT / "build" / f"python-{sys.implementation.cache_tag}")).resolve()
         configure = [
@@ -52,9 +54,9 @@ class CMakeBuild(build_ext):
             configure += [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", "-DVCPKG_TARGET_TRIPLET=x64-windows-static"]
         subprocess.run(configure, check=True)
         jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 2))
-        subprocess.run(["cmake", "--build", str(build), "--config", "Release", "--target", "lnx", "_core", "-j", jobs], check=True)
-        for target in targets:
-            install = ["cmake", "--install", str(build), "--config", "Release", "--component", "python", "--prefix", str(target)]
+        subprocess.run(["cmake", "--build", str(build), "--config", "Release", "--target", "lnx", "_core", "_scan", "-j", jobs], check=True)
+        for component, target in targets:
+            install = ["cmake", "--install", str(build), "--config", "Release", "--component", component, "--prefix", str(target)]
             subprocess.run(install, check=True)
 
 

@@ -9,7 +9,6 @@ Invariant: everything that matters is on the disk before anything is said about 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 import threading
@@ -17,7 +16,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,16 +25,19 @@ from lnx_common.errors import PlantError
 from lnx_common.files import InstanceLock
 from lnx_common.service import Notifier, StopSignal
 
-from lnx_agent.config import AgentSettings
+from lnx_agent.config import AgentSettings, UplinkSettings
 from lnx_agent.evidence.keys import AgentKeys
 from lnx_agent.identity import agent_version, resource_of
 from lnx_agent.inbox import take_inbox
 from lnx_agent.intake import Intake
 from lnx_agent.ledger import DAMAGE, Ledger
+from lnx_agent.ownlog import Alarms, OwnLog
 from lnx_agent.record import draft
+from lnx_agent.reload import SettingsFile, where_of
 from lnx_agent.reserve import Reserve
 from lnx_agent.uplinks.base import Lent, Uplink
 from lnx_agent.uplinks.factory import Plant, make_uplink
+from lnx_agent.uplinks.threads import Deliveries
 from lnx_agent.usage import day_usage
 
 POLL_S = 0.1
@@ -45,23 +46,40 @@ LONGEST_SILENCE_NS = 600 * 10**9
 PRUNE_S = 60.0
 USAGE_S = 600.0
 USAGE = "usage"  # cursor: the last day that was summed up
+TOLD = ("agent.start", "agent.stop", "agent.gap", "agent.clock", "agent.uplink", "agent.settings")  # also lines of the agent's own log
 LAST = "last"  # cursor: {"time", "boot", "clean"}
+
+
+class _Timers:
+    """What the settings say to do every so often."""
+
+    def __init__(self, settings: AgentSettings, clock: Clock) -> None:
+        seal = settings.seal
+        self.heartbeat = Every(seal.heartbeat, clock, at_once=True)
+        self.checkpoint, self.sealing = Every(seal.checkpoint, clock), Every(seal.after, clock)
 
 
 class Agent:
     """One agent on one data folder."""
 
-    def __init__(self, settings: AgentSettings, settings_hash: str = "", clock: Clock | None = None) -> None:
-        """Takes the folder's lock. Raises PlantError 622 when another agent works there."""
+    def __init__(self, settings: AgentSettings, file: SettingsFile | None = None, digest: str = "", clock: Clock | None = None) -> None:
+        """Takes the folder's lock. Raises PlantError 622 when another agent works there.
+
+        file: watched for changes; digest: SHA-256 of the settings' text, as agent.start tells it.
+        """
         self.settings = settings
+        self._file, self._digest = file, digest
         self.clock = clock or SystemClock()
         self.folder = settings.data
         self.lock = InstanceLock(self.folder / "lock")
         self.keys = AgentKeys(self.folder / "keys")
-        self.alarms: dict[str, str] = {}
-        self._settings_hash = settings_hash
+        self.log = OwnLog(self.folder / "log")
+        self.alarms = Alarms(self.log)
         self._newest: tuple[str, int, str] | None = None
+        self.ready = threading.Event()
+        """Set once everything runs."""
         self._wake = threading.Event()
+        self._deliveries = Deliveries(self.alarms, self._wake)
         self._complete_at: dict[str, int] = {}  # event file -> number that the stream had reached when it was read to its end
         self.reserve = Reserve(self.folder / "reserve", settings.reserve)
 
@@ -75,22 +93,28 @@ class Agent:
         self.ledger: Ledger = ledger
         self._open_intake()
         self._greet()
-        plant = Plant(self.settings.usage.timezone, self.keys.signer)
-        uplinks = [make_uplink(one, self._lent(one.name), plant) for one in self.settings.uplink]
-        threads = [threading.Thread(target=self._guard, args=(one, stop), name=one.status.name, daemon=True) for one in uplinks]
-        for thread in threads:
-            thread.start()
-        self.uplinks: list[Uplink] = uplinks
+        self._deliveries.apply(self.settings.uplink, self._make_uplink)
+        if self._file is not None and "settings" not in self.alarms.now():
+            with contextlib.suppress(OSError):
+                self._file.keep(self.folder)
         notifier = Notifier()
         notifier.send("READY=1")
+        self.ready.set()
         self._loop(stop, notifier)
-        self._wake.set()
         self._say_goodbye()
-        for thread in threads:
-            thread.join(1.5)
+        self._deliveries.end(1.5)
         self.ledger.live.close()
         self._write_status(running=False)
+        self.log.close()
         self.lock.release()
+
+    @property
+    def uplinks(self) -> list[Uplink]:
+        """The uplinks that deliver now."""
+        return self._deliveries.uplinks
+
+    def _make_uplink(self, settings: UplinkSettings) -> Uplink:
+        return make_uplink(settings, self._lent(settings.name), Plant(self.settings.usage.timezone, self.keys.signer))
 
     def _open_ledger(self, stop: StopSignal) -> Ledger | None:
         while not stop.is_set():
@@ -104,22 +128,17 @@ class Agent:
     def _open_intake(self) -> None:
         self.intake = Intake(self.settings.events, self.ledger, self.folder / "quarantine", self.clock)
 
-    def _guard(self, uplink: Uplink, stop: StopSignal) -> None:
-        """An uplink that fails in a way nobody thought of is started again; the failure is an alarm."""
-        while not stop.is_set():
-            try:
-                uplink.run(stop)
-            except Exception as error:
-                self.alarms[f"uplink {uplink.status.name}"] = f"{type(error).__name__}: {error}"
-                stop.wait(REFUSED_WAIT_S)
-
     def _loop(self, stop: StopSignal, notifier: Notifier) -> None:
-        seal, clock = self.settings.seal, self.clock
-        watch = ClockWatch(clock)
-        heartbeat, checkpoint, sealing = Every(seal.heartbeat, clock, at_once=True), Every(seal.checkpoint, clock), Every(seal.after, clock)
+        clock = self.clock
+        watch, timers = ClockWatch(clock), _Timers(self.settings, clock)
         status, prune, refill = Every(1.0, clock, at_once=True), Every(PRUNE_S, clock), Every(30.0, clock)
         usage = Every(USAGE_S, clock)
         while not stop.is_set():
+            if status.due():
+                notifier.send("WATCHDOG=1")
+                self._write_status(running=True)
+                if self._take_over_settings():
+                    timers = _Timers(self.settings, clock)
             try:
                 change = watch.look()
                 if change is not None:
@@ -129,17 +148,17 @@ class Agent:
                     self._wake.set()
                 take_inbox(self.folder / "inbox", self._append, self.ledger.live.id)
                 self._resolve_conflicts()
-                if heartbeat.due():
+                if timers.heartbeat.due():
                     self._heartbeat()
-                if self._bytes_to_seal() or sealing.due():
+                if self._bytes_to_seal() or timers.sealing.due():
                     self._seal_all()
-                if checkpoint.due():
+                if timers.checkpoint.due():
                     self._checkpoint()
                 if usage.due():
                     self._tell_usage()
                 if prune.due():
                     self._prune()
-                self.alarms.pop("storage", None)
+                self.alarms.clear("storage")
                 if refill.due():
                     self.reserve.keep()
             except PlantError as error:
@@ -148,11 +167,41 @@ class Agent:
             except OSError as error:
                 self._refused(str(error))
                 stop.wait(REFUSED_WAIT_S)
-            if status.due():
-                notifier.send("WATCHDOG=1")
-                self._write_status(running=True)
             if not self.intake.more:
                 stop.wait(POLL_S)
+
+    # ── settings that change ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _take_over_settings(self) -> bool:
+        """Looks at the settings file; True when other settings are in use now. A file that cannot be used is an alarm."""
+        if self._file is None or self._file.look() is None:
+            return False
+        old = self.settings
+        try:
+            loaded = self._file.load(old)
+            self.settings = loaded.settings
+            anew = (old.identity, old.usage.timezone) != (self.settings.identity, self.settings.usage.timezone)
+            self._deliveries.apply(self.settings.uplink, self._make_uplink, all_anew=anew)
+        except PlantError as error:
+            self.settings = old
+            self.refuse_settings(error)
+            return False
+        self._digest = loaded.digest
+        if self.settings.events != old.events:
+            self._open_intake()
+        if self.settings.reserve != old.reserve:
+            self.reserve = Reserve(self.folder / "reserve", self.settings.reserve)
+        self.alarms.clear("settings")
+        with contextlib.suppress(OSError):
+            self._file.keep(self.folder)
+        self.tell("agent.settings", {"state": "applied", "settings": self._digest})
+        return True
+
+    def refuse_settings(self, error: PlantError) -> None:
+        """The file cannot be used; the last good settings stay."""
+        self.alarms.raise_("settings", error.text())
+        if hasattr(self, "ledger"):
+            self.tell("agent.settings", {"state": "refused", "settings": self._digest, "where": where_of(error)})
 
     # ── when storage fails ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -163,7 +212,7 @@ class Agent:
             self._refused(error.text("en"))
 
     def _refused(self, found: str) -> None:
-        self.alarms["storage"] = found
+        self.alarms.raise_("storage", found)
         self.reserve.release()
         with contextlib.suppress(OSError):
             self._write_status(running=True)
@@ -179,8 +228,9 @@ class Agent:
 
     def _resolve_conflicts(self) -> None:
         """A receiver knows other records under our numbers (a restored backup): what it lacks goes on in another stream."""
-        for uplink in getattr(self, "uplinks", []):
-            for holder in (uplink, getattr(uplink, "receipts", None)):
+        for uplink in self.uplinks:
+            holders: tuple[Any, ...] = (uplink, getattr(uplink, "receipts", None))
+            for holder in holders:
                 found = getattr(holder, "conflict", None)
                 if found is not None and holder is not None:
                     self._newest = None
@@ -196,7 +246,7 @@ class Agent:
         try:
             self._append(event, attributes)
         except PlantError as error:
-            self.alarms["storage"] = error.found
+            self.alarms.raise_("storage", error.found)
             return False
         return True
 
@@ -204,6 +254,8 @@ class Agent:
         now = self.clock.wall_ns()
         last = json.dumps({"time": now, "boot": boot_id(), "clean": event == "agent.stop"})
         self.ledger.live.append([draft(event, attributes, now, now)], {LAST: last})
+        if event in TOLD:
+            self.log.info(f"{event} {json.dumps(dict(attributes), ensure_ascii=False)}")
         self._wake.set()
 
     def _greet(self) -> None:
@@ -215,7 +267,7 @@ class Agent:
             "version": agent_version(),
             "boot": boot_id(),
             "previous_end": end,
-            "settings": self._settings_hash,
+            "settings": self._digest,
             "key": self.keys.signer.verifier.to_text(),
             "identity": self.settings.identity.model_dump(),
             "clock_plausible": plausible(now),
@@ -237,7 +289,7 @@ class Agent:
         told = {
             "accepted": live.next_seq,
             "sealed": live.sealed,
-            "delivered": min((one.status.delivered.get(live.id, 0) for one in getattr(self, "uplinks", [])), default=0),
+            "delivered": min((one.status.delivered.get(live.id, 0) for one in self.uplinks), default=0),
             "programs": self.intake.programs(),
             "memory_mb": psutil.Process().memory_info().rss // 2**20,
             "disk_free_mb": shutil.disk_usage(self.folder).free // 2**20,
@@ -312,18 +364,13 @@ class Agent:
             "accepted": live.next_seq if live else 0,
             "sealed": live.sealed if live else 0,
             "programs": self.intake.programs() if hasattr(self, "intake") else 0,
-            "alarms": dict(self.alarms),
-            "uplinks": [vars(one.status) for one in getattr(self, "uplinks", [])],
+            "alarms": self.alarms.now(),
+            "uplinks": [vars(one.status) for one in self.uplinks],
         }
         with contextlib.suppress(OSError):
             path = self.folder / "status.json"
             path.with_suffix(".new").write_text(json.dumps(value), encoding="utf-8")
             path.with_suffix(".new").replace(path)
-
-
-def settings_hash(path: Path) -> str:
-    """SHA-256 of a configuration file, as agent.start tells it."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _object(text: str | None) -> dict[str, Any]:

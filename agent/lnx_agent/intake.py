@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 from lnx_common.clocks import Clock
 from lnx_common.events import EVENTS
+from lnx_common.files import write_durably
 
 from lnx_agent.ledger import RECOVER, RECOVERED, Ledger
 from lnx_agent.record import Draft, draft
@@ -204,9 +205,7 @@ class Intake:
 
     def _unreadable(self, path: Path, data: bytes, now: int) -> Draft:
         digest = hashlib.sha256(data).hexdigest()
-        folder = self._quarantine / "lines"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{path.stem}-{digest[:16]}").write_bytes(data)
+        write_durably(self._quarantine / "lines" / f"{path.stem}-{digest[:16]}", data)
         gap = {"reason": "unreadable", "source": path.stem, "bytes": len(data), "sha256": digest}
         return draft("agent.gap", gap, now, now)
 

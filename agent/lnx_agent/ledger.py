@@ -138,7 +138,7 @@ class Ledger:
                 return
             rows = _provable(path)
             saved = path.with_suffix(".damaged")
-            saved.write_bytes(path.read_bytes())
+            write_durably(saved, path.read_bytes())
             quarantine(saved, self.folder / "quarantine")
             now = time.time_ns()
             drafts = []

@@ -7,13 +7,17 @@ from pathlib import Path
 
 from lnx_common.service import StopSignal, run_until_stopped
 
-from lnx_agent.agent import Agent, settings_hash
-from lnx_agent.config import load_agent
+from lnx_agent.agent import Agent
+from lnx_agent.reload import SettingsFile
 
 
 def run_agent(path: Path, stop: StopSignal | None = None) -> None:
     """Runs until stopped. Raises ConfigError or PlantError when it cannot begin."""
-    agent = Agent(load_agent(path), settings_hash(path))
+    file = SettingsFile(path)
+    loaded = file.start()
+    agent = Agent(loaded.settings, file, loaded.digest)
+    if loaded.refused is not None:
+        agent.refuse_settings(loaded.refused)
     run_until_stopped(agent.run, stop)
 
 

@@ -27,7 +27,7 @@ import crc32c
 import zstandard
 from lnx_common.durable_log import Entry, crc_of
 from lnx_common.errors import PlantError
-from lnx_common.files import publish
+from lnx_common.files import make_folder, publish
 
 SEGMENT_DAMAGED = 801
 MAGIC, END = b"LNXSEG1\n", b"LNXEND1\n"
@@ -65,7 +65,7 @@ class Header:
 
 def write_segment(path: Path, header: Header, entries: Iterable[Entry], footer: Footer) -> bytes:
     """Writes a segment durably, reads it back and returns the SHA-256 of the file. Raises OSError; then nothing has the final name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(path.name + ".new")
     with temporary.open("wb") as file:
         file.write(MAGIC)
@@ -168,17 +168,21 @@ class SegmentReader:
             except PlantError:
                 continue
 
+    def blocks(self) -> Iterator[bytes | None]:
+        """The frames of each block as bytes; None for a block that is damaged."""
+        decompressor = zstandard.ZstdDecompressor()
+        for block in self._blocks:
+            try:
+                yield self._raw(decompressor, block)
+            except PlantError:
+                yield None
+
+    def digest(self) -> bytes:
+        """SHA-256 of the file as it was read."""
+        return hashlib.sha256(self._data).digest()
+
     def _frames(self, decompressor: zstandard.ZstdDecompressor, block: tuple[int, int, int, int]) -> Iterator[Entry]:
-        at, stored, raw_length, crc = block
-        data = self._data[at : at + stored]
-        if crc32c.crc32c(data) != crc:
-            raise self._damaged(f"the block at byte {at} has another checksum")
-        try:
-            raw = decompressor.decompress(data, max_output_size=raw_length)
-        except zstandard.ZstdError as error:
-            raise self._damaged(f"the block at byte {at}: {error}") from error
-        if len(raw) != raw_length:
-            raise self._damaged(f"the block at byte {at} has another length")
+        raw, at = self._raw(decompressor, block), block[0]
         view, position = memoryview(raw), 0
         while position < len(raw):
             if position + _FRAME.size > len(raw):
@@ -190,6 +194,19 @@ class SegmentReader:
                 raise self._damaged(f"record {seq} has another checksum")
             position += length
             yield Entry(seq, time_ns, body)
+
+    def _raw(self, decompressor: zstandard.ZstdDecompressor, block: tuple[int, int, int, int]) -> bytes:
+        at, stored, raw_length, crc = block
+        data = self._data[at : at + stored]
+        if crc32c.crc32c(data) != crc:
+            raise self._damaged(f"the block at byte {at} has another checksum")
+        try:
+            raw = decompressor.decompress(data, max_output_size=raw_length)
+        except zstandard.ZstdError as error:
+            raise self._damaged(f"the block at byte {at}: {error}") from error
+        if len(raw) != raw_length:
+            raise self._damaged(f"the block at byte {at} has another length")
+        return raw
 
 
 def looks_whole(path: Path) -> bool:

@@ -17,6 +17,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lnx_common.durable_log import DurableLog, Entry
@@ -175,7 +176,7 @@ class Stream:
     def append(self, drafts: Sequence[Draft], cursors: Mapping[str, str] | None = None) -> range:
         """Accepts records with the cursors of their sources: durable when this returns. PlantError 621 when the disk refuses."""
         stream = self.id
-        return self.journal.append([lambda seq, d=d: d.numbered(stream, seq) for d in drafts], cursors)  # type: ignore[misc]
+        return self.journal.append([partial(one.numbered, stream) for one in drafts], cursors)
 
     def read(self, first: int, limit: int, max_bytes: int = 1 << 62) -> list[Entry]:
         """Records from ``first`` on, wherever they are. Raises PlantError 620 or 801 when they are damaged."""

@@ -10,10 +10,10 @@ import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 INT64 = range(-(2**63), 2**63)
 _DOUBLE = struct.Struct("<Bd")
@@ -80,7 +80,7 @@ def plain_record(
     time_ns: int, severity: int, pairs: Sequence[tuple[str, Any]], observed_ns: int, event: str, dropped: int
 ) -> tuple[bytes, bytes]:
     """`record_parts`, with the library."""
-    head = LogRecord(time_unix_nano=time_ns, severity_number=severity)  # type: ignore[arg-type]
+    head = LogRecord(time_unix_nano=time_ns, severity_number=cast("SeverityNumber.ValueType", severity))
     head.body.SetInParent()
     head.attributes.extend(KeyValue(key=name, value=_plain_any(value)) for name, value in pairs)
     tail = LogRecord(observed_time_unix_nano=observed_ns, event_name=clean(event), dropped_attributes_count=dropped)

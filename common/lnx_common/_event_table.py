@@ -216,6 +216,18 @@ EVENTS: dict[str, EventText] = {
         "The agent began to run.",
         "에이전트가 시작되었습니다.",
     ),
+    "agent.settings": EventText(
+        "agent",
+        9,
+        False,
+        {
+            "state": "text",
+            "settings": "text",
+            "where": "text",
+        },
+        "The configuration file changed: its settings are in use now, or they cannot be used and the last good ones stay.",
+        "설정 파일이 변경되었습니다. 새 설정을 적용했거나, 사용할 수 없어 이전 설정을 유지합니다.",
+    ),
     "agent.stop": EventText(
         "agent",
         9,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lnx_common.durable_log import Entry, connect, crc_of
-from lnx_common.files import publish
+from lnx_common.files import make_folder, publish
 
 SUFFIXES = ("", "-wal", "-shm")
 STEP = 500
@@ -19,7 +19,7 @@ STEP = 500
 
 def quarantine(path: Path, folder: Path) -> Path:
     """Moves a log (with its WAL) or any other file into ``folder`` under a name that tells when; returns the new place."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     number = 0
     while (target := folder / f"{stamp}-{number}-{path.name}").exists():

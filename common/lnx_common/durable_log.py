@@ -29,6 +29,7 @@ from types import TracebackType
 import crc32c
 
 from lnx_common.errors import PlantError
+from lnx_common.files import make_folder
 
 __all__ = ["Body", "DurableLog", "Entry", "crc_of"]
 
@@ -97,7 +98,7 @@ class DurableLog:
         self._reading = threading.Lock()
         self._closed = False
         self._gate = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             self._write = connect(path, full=full)
             problem = self._write.execute("PRAGMA quick_check(1)").fetchone()[0]

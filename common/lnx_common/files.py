@@ -37,6 +37,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder with those above it; their names are flushed too, so that no power cut takes them from under their files."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        sync_folder(one.parent)
+
+
 def publish(temporary: Path, final: Path) -> None:
     """Gives a finished, flushed file its final name, replacing an older one. Waits up to 5 s while a scanner holds it."""
     for attempt in range(SHARING_RETRIES):
@@ -52,7 +63,7 @@ def publish(temporary: Path, final: Path) -> None:
 
 def write_durably(path: Path, data: bytes, *, private: bool = False) -> None:
     """Writes a whole file: temporary name, flush, rename. ``private``: readable by this account alone (POSIX mode 0600)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(path.name + ".new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600 if private else 0o644)
     with os.fdopen(handle, "wb") as file:
@@ -66,7 +77,7 @@ class InstanceLock:
     """Held by the one process that may write a folder. A second one gets PlantError 622 with the number of the first."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._file: IO[bytes] = path.open("a+b")
         try:
             _lock(self._file)

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import random
+import struct
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,6 +130,28 @@ def main() -> None:
             begin = content.index(b'[{"keyid"')
             (SEEDS / "container" / f"{name}-signature.bin").write_bytes(b"\2" + content[begin : content.index(b"}]", begin) + 2])
     make_license_seeds()
+    (SEEDS / "evidence").mkdir(parents=True, exist_ok=True)
+    for name, block in evidence_blocks().items():
+        (SEEDS / "evidence" / f"{name}.bin").write_bytes(b"\0" + block)
+
+
+def evidence_blocks() -> dict[str, bytes]:
+    """Blocks of records as the agent writes them; evidence_fuzz.cpp mends the checksums."""
+
+    def field(tag: int, content: bytes) -> bytes:
+        return bytes((tag, len(content))) + content
+
+    def frame(number: int, event: bytes) -> bytes:
+        uid = field(0x32, field(0x0A, b"log.record.uid") + field(0x12, field(0x0A, b"s:%012d" % number)))
+        text = field(0x32, field(0x0A, b"model") + field(0x12, field(0x0A, b"m")))
+        record = b"\x09" + bytes(8) + b"\x10\x09\x2a\x00" + text + uid + b"\x38\x01\x59" + bytes(8) + field(0x62, event)
+        return struct.pack("<IQIq", len(record), number, 0, number * 10) + record
+
+    return {
+        "ordinary": frame(0, b"lnx.error") + frame(1, b"lnx.run.summary"),
+        "declared": frame(0, b"agent.gap"),
+        "renumbered": frame(7, b"lnx.error") + frame(3, b"lnx.error"),
+    }
 
 
 def make_license_seeds() -> None:

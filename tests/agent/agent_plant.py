@@ -139,7 +139,7 @@ class RunningAgent:
 def running_agent(settings: AgentSettings | Path, **more: Any) -> Iterator[Agent]:
     running = RunningAgent(settings, **more)
     try:
-        wait_for(lambda: hasattr(running.agent, "uplinks"))
+        wait_for(running.agent.ready.is_set)
         yield running.agent
     finally:
         running.stop()

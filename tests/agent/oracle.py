@@ -4,12 +4,15 @@ An event becomes an obligation when its line is in the event file. After the fau
 (a) every obligation was delivered at least once, (b) with equal attributes, (c) exactly once after the receiver's dedupe,
 (d) nothing was invented, (e) a fresh event passes, (f) what is missing is declared, and nothing is declared that did not happen.
 
-    python oracle.py --kills 100 [--seed 7] [--fault kill|operation|upstream|damage]     one line at the end says what was lost
+    python oracle.py --kills 100 [--seed 7] [--fault kill|operation|upstream|damage|power|lies]    the last line says what was lost
+
+Power cuts take everything that was not flushed from the agent's disk; with "lies" the disk has also said that it flushed when it did not.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import shutil
 import signal
@@ -25,11 +28,15 @@ from pathlib import Path
 
 from agent_plant import RunningReceiver, agent_toml, receiver_settings, wait_for
 from aiohttp import web
+from disk_faults import FailingDisk
 from lnx_agent.receiver.server import Receiver
 from lnx_agent.record import Parsed
 from lnx_common.events import EventFile
 
-FAULTS = ("kill", "operation", "upstream", "damage")
+PROCESS_FAULTS = ("kill", "operation", "upstream", "damage")
+DISK_FAULTS = ("power", "lies")
+FAULTS = PROCESS_FAULTS + DISK_FAULTS
+READ_AGAIN = ("damage", "lies")  # what these destroy comes again under other numbers; `lnx.source` tells that it is the same
 KILLS_OF_A_RUN = 25
 DOOMED = Path(__file__).with_name("doomed.py")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -78,7 +85,7 @@ class Outcome:
     holes: list[str] = field(default_factory=list)
     slowest_start: float = 0.0
 
-    repeats_allowed: bool = False  # a damaged file: lines are read again under new numbers; `lnx.source` tells that they are the same
+    repeats_allowed: bool = False
 
     def faultless(self) -> bool:
         doubled = self.doubled and not self.repeats_allowed
@@ -128,15 +135,16 @@ class Producer:
 def run(seed: int, kills: int, fault: str, folder: Path) -> Outcome:
     """One run of the oracle; everything about it follows from the seed and the fault."""
     chance = random.Random(f"{seed} {fault}")
-    outcome = Outcome(repeats_allowed=fault == "damage")
+    outcome = Outcome(repeats_allowed=fault in READ_AGAIN)
     settings = receiver_settings(folder / "receiver")
     HostileReceiver.chance = random.Random(seed) if fault == "upstream" else None
     receiver = RunningReceiver(settings, HostileReceiver)
     toml = agent_toml(folder / "plant", receiver.url, uplink="batch_records = 100")
+    disk = _disk_of(folder) if fault in ("power", "lies") else None
     producer = Producer(folder / "plant/events", chance)
     try:
         for _ in range(kills):
-            _one_life(toml, fault, chance, outcome)
+            _one_life(toml, fault, chance, outcome, disk)
             if fault == "damage":
                 _damage(folder / "plant/data", chance)
         producer.stop()
@@ -148,13 +156,28 @@ def run(seed: int, kills: int, fault: str, folder: Path) -> Outcome:
     return outcome
 
 
-def _start(toml: Path, countdown: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, str(DOOMED), str(toml), str(countdown)])
+def _disk_of(folder: Path) -> FailingDisk:
+    data = folder / "plant/data"
+    data.mkdir(parents=True)
+    return FailingDisk(data, folder / "disk")
 
 
-def _one_life(toml: Path, fault: str, chance: random.Random, outcome: Outcome) -> None:
-    by_operation = fault == "operation" or (fault == "damage" and chance.random() < 0.3)
-    child = _start(toml, chance.randrange(1, 160) if by_operation else 0)
+def _start(toml: Path, countdown: int, disk: FailingDisk | None = None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(DOOMED), str(toml), str(countdown)]
+    return subprocess.Popen(command, env=disk.environment() if disk else None, stderr=subprocess.DEVNULL)
+
+
+def _one_life(toml: Path, fault: str, chance: random.Random, outcome: Outcome, disk: FailingDisk | None) -> None:
+    lying = disk is not None and fault == "lies" and chance.random() < 0.5
+    with disk.failing("fsync-lies") if disk and lying else contextlib.nullcontext():
+        _until_killed(toml, fault in ("operation", "power") or (fault == "damage" and chance.random() < 0.3), chance, disk)
+    outcome.kills += 1
+    if disk is not None:
+        disk.cut_power()
+
+
+def _until_killed(toml: Path, by_operation: bool, chance: random.Random, disk: FailingDisk | None) -> None:
+    child = _start(toml, chance.randrange(1, 160) if by_operation else 0, disk)
     if by_operation:
         try:
             child.wait(3)
@@ -164,7 +187,6 @@ def _one_life(toml: Path, fault: str, chance: random.Random, outcome: Outcome) -
         time.sleep(chance.uniform(0.4, 1.2))
         child.send_signal(signal.SIGKILL)
     child.wait()
-    outcome.kills += 1
 
 
 def _damage(data: Path, chance: random.Random) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from lnx_agent.record import Parsed
-from oracle import FAULTS, Outcome, _compare, run
+from oracle import PROCESS_FAULTS, Outcome, _compare, run
 
 SEEDS = [
     line.split() for line in Path(__file__).with_name("failing-seeds.txt").read_text(encoding="utf-8").splitlines() if line[:1].isalpha()
 ]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", PROCESS_FAULTS)  # those of the disk are in test_disk.py
 def test_nothing_accepted_is_lost(fault: str, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
     outcome = run(seed, 20, fault, tmp_path)

@@ -17,7 +17,7 @@ from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
 HEADERS_C = ("lnx/lnx.h",)
 HEADERS_CPP = ("lnx/lnx.h", "lnx/lnx.hpp")
 SERVICE_AREAS = ("common", "licensing", "collector", "agent")  # folders of tests/ that do not depend on the ONNX Runtime version
-FUZZ_TARGETS = ("container", "manifest", "license", "image")
+FUZZ_TARGETS = ("container", "manifest", "license", "image", "evidence")
 
 
 def sources(*suffixes: str) -> list[Path]:

@@ -61,6 +61,10 @@ class Frontier:
     def copy(self) -> Frontier:
         return Frontier(self.size, self._hashes)
 
+    def hashes(self) -> tuple[bytes, ...]:
+        """The perfect subtrees from left to right."""
+        return tuple(self._hashes)
+
     def to_text(self) -> str:
         return base64.b64encode(b"".join(self._hashes)).decode()
 

@@ -11,15 +11,13 @@ only the first of those unless told which: later ones must be introduced by note
 from __future__ import annotations
 
 import base64
-import hashlib
 import itertools
 import json
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,38 +27,16 @@ from lnx_common.errors import PlantError
 from lnx_agent.evidence.merkle import Frontier, leaf_hash
 from lnx_agent.evidence.notes import Checkpoint, NoteError, Verifier, opened_by_any
 from lnx_agent.evidence.report import Finding, Report
+from lnx_agent.evidence.segments import Checked, Job, check_segment, holes
 from lnx_agent.record import parsed
-from lnx_agent.segment import Footer, SegmentReader
-from lnx_agent.stream import DECLARED, Sealed, footer_of, origin_of, segments_in
+from lnx_agent.segment import Footer
+from lnx_agent.stream import Sealed, footer_of, origin_of, segments_in
 
 __all__ = ["Finding", "Report", "journal_rows", "verify_folder"]
 
 LONGEST_SILENCE_NS = 660 * 10**9  # heartbeats are at most ten minutes apart; one minute for a busy machine
 SILENT = ("stopped", "crash", "machine", "suspend")
 PARALLEL_FROM = 8
-
-
-@dataclass(frozen=True)
-class _Checked:
-    """What one segment turned out to be."""
-
-    first: int
-    end: int
-    count: int
-    size: int
-    footer: Footer | None
-    problem: str = ""
-    missing: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A segment to look at, and the file before it, whose footer says what the tree was there."""
-
-    segment: Sealed
-    stream: str
-    before: Path | None
-    quick: bool
 
 
 def verify_folder(
@@ -115,7 +91,7 @@ def _verify_stream(
     report.streams.append(stream)
     expected, frontier = 0, Frontier()
     paths = [segment.path for segment in segments]
-    jobs = [_Job(segment, stream, paths[n - 1] if n else None, quick) for n, segment in enumerate(segments)]
+    jobs = [Job(segment, stream, paths[n - 1] if n else None, quick) for n, segment in enumerate(segments)]
     for segment, checked in zip(segments, _each(jobs, workers), strict=True):
         report.segments += 1
         report.bytes += checked.size
@@ -133,75 +109,16 @@ def _verify_stream(
     _verify_tail(place, stream, expected, frontier, trusted, report, told)
 
 
-def _each(jobs: list[_Job], workers: int | None) -> Iterable[_Checked]:
+def _each(jobs: list[Job], workers: int | None) -> Iterable[Checked]:
     count = workers or os.cpu_count() or 1
     if count == 1 or len(jobs) < PARALLEL_FROM:
         return map(check_segment, jobs)
-    with ProcessPoolExecutor(count) as pool:
-        return list(pool.map(check_segment, jobs, chunksize=max(1, min(64, len(jobs) // (4 * count)))))
-
-
-def check_segment(job: _Job) -> _Checked:
-    """Reads one file: structure, checksums, numbers, and how its records continue the tree."""
-    path, first, end = job.segment.path, job.segment.first, job.segment.end
-    size = path.stat().st_size
-    try:
-        reader = SegmentReader(path)
-    except PlantError as error:
-        return _Checked(first, end, 0, size, None, error.found, ((first, end - 1),))
-    if reader.header.stream != job.stream or reader.header.first != first or reader.footer.end != end:
-        return _Checked(first, end, 0, size, None, "the name does not fit the content", ((first, end - 1),))
-    if job.quick and reader.footer.count == end - first:
-        return _Checked(first, end, reader.footer.count, size, reader.footer)
-    entries = list(reader.salvage())
-    problem = "" if len(entries) == reader.footer.count else "damaged records"
-    if not job.quick:
-        problem = problem or _content_problem(job, entries, reader.footer)
-    missing = _missing(first, end, [entry.seq for entry in entries])
-    return _Checked(first, end, len(entries), size, reader.footer, problem, missing)
-
-
-def _content_problem(job: _Job, entries: list[Entry], footer: Footer) -> str:
-    tree = _tree_before(job)
-    for entry in entries:
-        tree.add(leaf_hash(entry.body))
-        if f"{job.stream}:{entry.seq:012d}".encode() not in entry.body:
-            return f"record {entry.seq} names another number"
-    expected = footer.frontier if tree.size == job.segment.end else footer.root
-    found = tree.to_text() if tree.size == job.segment.end else base64.b64encode(tree.root()).decode()
-    if found != expected:
-        return "the records have another root"
-    told = [entry for entry in entries if any(name in entry.body for name in _DECLARED)]
-    declared = [entry.seq for entry in told if parsed(entry.body).event in DECLARED]
-    return "" if declared == [row["seq"] for row in footer.declared] else "the footer hides a declaration"
-
-
-def _tree_before(job: _Job) -> Frontier:
-    """The stream's tree where the segment begins; an empty one when the file before cannot say."""
-    if job.before is None:
-        return Frontier()
-    try:
-        footer = SegmentReader(job.before).footer
-        return Frontier.from_text(footer.end, footer.frontier) if footer.end == job.segment.first else Frontier()
-    except (PlantError, ValueError):
-        return Frontier()
-
-
-# a few needles instead of every name: the search runs over every record
-_DECLARED = tuple({(name if name.startswith("lnx.") else name.partition(".")[0] + ".").encode() for name in DECLARED})
-
-
-def _missing(first: int, end: int, present: list[int]) -> tuple[tuple[int, int], ...]:
-    holes, expected = [], first
-    for seq in [*present, end]:
-        if seq > expected:
-            holes.append((expected, seq - 1))
-        expected = seq + 1
-    return tuple(holes)
+    with ThreadPoolExecutor(count) as pool:  # decompressing, scanning and hashing all let go of the interpreter
+        return list(pool.map(check_segment, jobs))
 
 
 def _check_note(
-    segment: Sealed, checked: _Checked, stream: str, frontier: Frontier, trusted: dict[str, Verifier], report: Report
+    segment: Sealed, checked: Checked, stream: str, frontier: Frontier, trusted: dict[str, Verifier], report: Report
 ) -> Frontier:
     """The signed checkpoint beside a segment; returns the tree at its end."""
     whole = checked.count == segment.end - segment.first
@@ -217,14 +134,14 @@ def _check_note(
         return frontier
     if not whole:  # salvaged after damage: what is missing is judged by the declarations
         return frontier
-    digest = base64.b64encode(hashlib.sha256(segment.path.read_bytes()).digest()).decode()
+    digest = base64.b64encode(checked.digest).decode()
     if f"segment {segment.first} {segment.end} {digest}" not in checkpoint.extensions:
         report.problems.append(Finding("changed", stream, f"{segment.path.name} is not the file that was signed"))
         return frontier
     return _follow(segment, checked, checkpoint, stream, frontier, report)
 
 
-def _follow(segment: Sealed, checked: _Checked, checkpoint: Checkpoint, stream: str, frontier: Frontier, report: Report) -> Frontier:
+def _follow(segment: Sealed, checked: Checked, checkpoint: Checkpoint, stream: str, frontier: Frontier, report: Report) -> Frontier:
     footer = checked.footer
     if footer is None:
         return frontier
@@ -273,7 +190,7 @@ def _verify_tail(
     _introductions(footer.declared, trusted)
     told += [{"stream": stream, **row} for row in footer.declared]
     told.append(_span(stream, footer))
-    for a, b in _missing(first, entries[-1].seq + 1, [entry.seq for entry in entries]):
+    for a, b in holes(first, entries[-1].seq + 1, ((entry.seq, entry.seq) for entry in entries)):
         told.append({"stream": stream, "event": "missing", "first": a, "last": b, "problem": "not in the journal"})
     for entry in entries:
         record = parsed(entry.body)

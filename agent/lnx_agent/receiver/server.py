@@ -81,7 +81,7 @@ class Receiver:
             raise web.HTTPUnsupportedMediaType(text=f"expected {CONTENT_TYPE}\n")
         try:
             message = _message(await request.read())
-        except web.RequestPayloadError as error:
+        except (web.RequestPayloadError, ConnectionResetError) as error:
             raise web.HTTPBadRequest(text="the body is not what Content-Encoding and Content-Length say\n") from error
         count = sum(len(scope.log_records) for one in message.resource_logs for scope in one.scope_logs)
         wait = self._buckets[plant.name].take(count)

@@ -1,4 +1,4 @@
-# lnx._core for Windows CPython, cross-built: the headers of the same Python version here, an import library made from python3XX.dll.
+# lnx._core and lnx_agent._scan for Windows CPython, cross-built: the headers of the same Python version here, an import library made from python3XX.dll.
 # LNX_WINDOWS_PYTHON names the folder that holds python3XX.dll; Python_EXECUTABLE must be of the same minor version.
 find_program(LNX_GENDEF gendef REQUIRED)
 find_program(LNX_DLLTOOL x86_64-w64-mingw32-dlltool REQUIRED)
@@ -21,8 +21,13 @@ add_custom_command(OUTPUT ${import} DEPENDS ${library} WORKING_DIRECTORY ${CMAKE
 add_custom_target(windows_python DEPENDS ${import})
 file(GLOB core_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/../core*.cpp)
 add_library(_core MODULE ${core_sources})
-add_dependencies(_core windows_python)
-set_target_properties(_core PROPERTIES PREFIX "" SUFFIX ".cp${version}-win_amd64.pyd")
-target_include_directories(_core SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/python-include ${pybind11_headers})
-target_link_libraries(_core PRIVATE lnx ${import})
-target_link_options(_core PRIVATE -static -s -Wl,--dynamicbase,--nxcompat,--high-entropy-va,--no-insert-timestamp,--disable-auto-image-base)
+add_library(_scan MODULE ${CMAKE_CURRENT_LIST_DIR}/../agent_scan.cpp)
+target_link_libraries(_core PRIVATE lnx)
+target_link_libraries(_scan PRIVATE lnx_evidence)
+foreach(extension _core _scan)
+  add_dependencies(${extension} windows_python)
+  set_target_properties(${extension} PROPERTIES PREFIX "" SUFFIX ".cp${version}-win_amd64.pyd")
+  target_include_directories(${extension} SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/python-include ${pybind11_headers})
+  target_link_libraries(${extension} PRIVATE ${import})
+  target_link_options(${extension} PRIVATE -static -s -Wl,--dynamicbase,--nxcompat,--high-entropy-va,--no-insert-timestamp,--disable-auto-image-base)
+endforeach()

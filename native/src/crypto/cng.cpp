@@ -38,8 +38,8 @@ class Algorithm {
 
 class Hash {
  public:
-  Hash(const Algorithm& algorithm, Bytes key) {
-    Check(BCryptCreateHash(algorithm.get(), &handle_, nullptr, 0, Mutable(key), Size(key), 0), "BCryptCreateHash");
+  Hash(const Algorithm& algorithm, Bytes key, ULONG flags = 0) {
+    Check(BCryptCreateHash(algorithm.get(), &handle_, nullptr, 0, Mutable(key), Size(key), flags), "BCryptCreateHash");
   }
   ~Hash() { BCryptDestroyHash(handle_); }
   Hash(const Hash&) = delete;
@@ -131,6 +131,20 @@ Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {}
 Sha256Stream::~Sha256Stream() = default;
 void Sha256Stream::Update(Bytes data) { state_->hash.Update(data); }
 Digest Sha256Stream::Finish() { return state_->hash.Finish(); }
+
+struct Sha256Prefixed::State {
+  uint8_t prefix;
+  Algorithm algorithm{BCRYPT_SHA256_ALGORITHM, BCRYPT_HASH_REUSABLE_FLAG};
+  Hash hash{algorithm, {}, BCRYPT_HASH_REUSABLE_FLAG};
+};
+Sha256Prefixed::Sha256Prefixed(uint8_t prefix) : state_(std::make_unique<State>()) { state_->prefix = prefix; }
+Sha256Prefixed::~Sha256Prefixed() = default;
+Digest Sha256Prefixed::Of(Bytes a, Bytes b) {
+  state_->hash.Update({&state_->prefix, 1});
+  if (a.size > 0) state_->hash.Update(a);
+  if (b.size > 0) state_->hash.Update(b);
+  return state_->hash.Finish();
+}
 
 Digest HmacSha256(Bytes key, Bytes data) {
   const Algorithm algorithm(BCRYPT_SHA256_ALGORITHM, BCRYPT_ALG_HANDLE_HMAC_FLAG);

@@ -28,6 +28,18 @@ class Sha256Stream {
   std::unique_ptr<State> state_;
 };
 
+// Digests of many short messages without setting up for each: prefix || a || b. One object per thread.
+class Sha256Prefixed {
+ public:
+  explicit Sha256Prefixed(uint8_t prefix);
+  ~Sha256Prefixed();
+  Digest Of(Bytes a, Bytes b = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 Digest HmacSha256(Bytes key, Bytes data);
 // RFC 5869 extract-and-expand. out_bytes <= 8160.
 void HkdfSha256(Bytes ikm, Bytes salt, Bytes info, uint8_t* out, size_t out_bytes);

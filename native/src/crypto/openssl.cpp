@@ -112,6 +112,28 @@ Digest Sha256Stream::Finish() {
   return digest;
 }
 
+struct Sha256Prefixed::State {
+  uint8_t prefix;
+  DigestContext context{EVP_MD_CTX_new()};
+};
+
+Sha256Prefixed::Sha256Prefixed(uint8_t prefix) : state_(std::make_unique<State>()) {
+  state_->prefix = prefix;
+  if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1) FailCrypto("SHA-256");
+}
+Sha256Prefixed::~Sha256Prefixed() = default;
+Digest Sha256Prefixed::Of(Bytes a, Bytes b) {
+  EVP_MD_CTX* context = state_->context.get();
+  Digest digest;
+  // Without a digest named, the context starts again with the one it has.
+  if (EVP_DigestInit_ex(context, nullptr, nullptr) != 1 || EVP_DigestUpdate(context, &state_->prefix, 1) != 1 ||
+      EVP_DigestUpdate(context, a.data, a.size) != 1 || (b.size > 0 && EVP_DigestUpdate(context, b.data, b.size) != 1) ||
+      EVP_DigestFinal_ex(context, digest.data(), nullptr) != 1) {
+    FailCrypto("SHA-256");
+  }
+  return digest;
+}
+
 Digest HmacSha256(Bytes key, Bytes data) {
   Digest mac;
   size_t length = 0;

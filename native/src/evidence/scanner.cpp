@@ -1,0 +1,182 @@
+#include "evidence/scanner.h"
+
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "evidence/crc32c.h"
+
+namespace lnx::evidence {
+namespace {
+
+constexpr size_t kFrameHead = 24;
+constexpr std::string_view kUid = "log.record.uid";
+constexpr size_t kUidDigits = 12;
+
+// Fields of a LogRecord and of what is in it, as the first byte of each says.
+enum Tag : uint8_t {
+  kTime = 0x09,
+  kSeverity = 0x10,
+  kBody = 0x2A,
+  kAttribute = 0x32,
+  kDropped = 0x38,
+  kObserved = 0x59,
+  kEvent = 0x62,
+  kKey = 0x0A,
+  kValue = 0x12,
+  kString = 0x0A,
+};
+
+template <typename T>
+T Little(const uint8_t* at) noexcept {
+  T value;
+  std::memcpy(&value, at, sizeof value);  // every machine that this runs on is little-endian
+  return value;
+}
+
+std::string_view Text(Bytes bytes) noexcept { return {reinterpret_cast<const char*>(bytes.data), bytes.size}; }
+
+// Reads protobuf; after a false answer nothing more may be read.
+class Reader {
+ public:
+  explicit Reader(Bytes bytes) : at_(bytes.begin()), end_(bytes.end()) {}
+
+  bool done() const noexcept { return at_ == end_; }
+  uint8_t Byte() noexcept { return *at_++; }
+  bool Skip(size_t count) noexcept {
+    if (static_cast<size_t>(end_ - at_) < count) return false;
+    at_ += count;
+    return true;
+  }
+  bool Varint(uint64_t* value) noexcept {
+    *value = 0;
+    for (unsigned shift = 0; shift < 64 && at_ != end_; shift += 7) {
+      const uint8_t byte = *at_++;
+      *value |= static_cast<uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return true;
+    }
+    return false;
+  }
+  bool Delimited(Bytes* field) noexcept {
+    uint64_t size = 0;
+    if (!Varint(&size) || size > static_cast<uint64_t>(end_ - at_)) return false;
+    *field = {at_, static_cast<size_t>(size)};
+    at_ += size;
+    return true;
+  }
+  // A field that must be here, alone up to the end.
+  bool Last(uint8_t tag, Bytes* field) noexcept { return !done() && Byte() == tag && Delimited(field) && done(); }
+
+ private:
+  const uint8_t* at_;
+  const uint8_t* end_;
+};
+
+// <stream>:<number, at least 12 digits>
+bool IsUid(std::string_view text, std::string_view stream, uint64_t number) noexcept {
+  std::array<char, 20> digits{};
+  size_t count = 0;
+  for (; number > 0 || count < kUidDigits; number /= 10) digits[count++] = static_cast<char>('0' + number % 10);
+  if (text.size() != stream.size() + 1 + count || text.substr(0, stream.size()) != stream || text[stream.size()] != ':')
+    return false;
+  for (size_t i = 0; i < count; ++i) {
+    if (text[text.size() - 1 - i] != digits[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Scanner::Scanner(std::string stream, std::vector<std::string> declared, Frontier tree)
+    : stream_(std::move(stream)), declared_(std::move(declared)) {
+  seen_.tree = std::move(tree);
+}
+
+bool Scanner::Take(Bytes block) {
+  if (!WholeFrames(block)) return false;
+  for (const uint8_t* at = block.begin(); at != block.end();) {
+    const auto length = Little<uint32_t>(at);
+    Add(Little<uint64_t>(at + 4), Little<int64_t>(at + 16), {at + kFrameHead, length});
+    at += kFrameHead + length;
+  }
+  return true;
+}
+
+bool Scanner::WholeFrames(Bytes block) const noexcept {
+  for (const uint8_t* at = block.begin(); at != block.end();) {
+    const auto left = static_cast<size_t>(block.end() - at);
+    if (left < kFrameHead) return false;
+    const auto length = Little<uint32_t>(at);
+    if (length > left - kFrameHead) return false;
+    if (Crc32c({at + kFrameHead, length}, Crc32c({at + 4, 8})) != Little<uint32_t>(at + 12)) return false;
+    at += kFrameHead + length;
+  }
+  return true;
+}
+
+void Scanner::Add(uint64_t number, int64_t time, Bytes record) {
+  Seen& seen = seen_;
+  if (!seen.runs.empty() && seen.runs.back().second + 1 == number) {
+    seen.runs.back().second = number;
+  } else {
+    seen.runs.emplace_back(number, number);
+  }
+  if (seen.count == 0) seen.from_time = seen.to_time = time;
+  const uint64_t pause = time > seen.to_time ? static_cast<uint64_t>(time) - static_cast<uint64_t>(seen.to_time) : 0;
+  if (pause > seen.longest_silence) seen.longest_silence = pause;
+  seen.to_time = time;
+  ++seen.count;
+  if (!Ordinary(number, record)) seen.looks.push_back({number, std::string(Text(record))});
+
+  crypto::Digest hash = leaf_.Of(record);
+  for (uint64_t size = seen.tree.size; (size & 1) != 0; size >>= 1) {
+    const crypto::Digest& left = seen.tree.hashes.back();
+    hash = node_.Of({left.data(), left.size()}, {hash.data(), hash.size()});
+    seen.tree.hashes.pop_back();
+  }
+  seen.tree.hashes.push_back(hash);
+  ++seen.tree.size;
+}
+
+bool Scanner::Ordinary(uint64_t number, Bytes record) const noexcept {
+  Reader reader(record);
+  bool named = false, has_event = false;
+  Bytes field, key, value, text;
+  uint64_t ignored = 0;
+  while (!reader.done()) {
+    switch (reader.Byte()) {
+      case kTime:
+      case kObserved:
+        if (!reader.Skip(8)) return false;
+        break;
+      case kSeverity:
+      case kDropped:
+        if (!reader.Varint(&ignored)) return false;
+        break;
+      case kBody:
+        if (!reader.Delimited(&field) || !field.empty()) return false;
+        break;
+      case kAttribute: {
+        if (!reader.Delimited(&field)) return false;
+        Reader pair(field);
+        if (pair.done() || pair.Byte() != kKey || !pair.Delimited(&key) || !pair.Last(kValue, &value)) return false;
+        if (Text(key) != kUid) break;
+        if (named || !Reader(value).Last(kString, &text) || !IsUid(Text(text), stream_, number)) return false;
+        named = true;
+        break;
+      }
+      case kEvent:
+        if (has_event || !reader.Delimited(&field)) return false;
+        has_event = true;
+        for (const std::string& name : declared_) {
+          if (name == Text(field)) return false;
+        }
+        break;
+      default:
+        return false;
+    }
+  }
+  return named;
+}
+
+}  // namespace lnx::evidence
