@@ -88,7 +88,7 @@ def test_a_slow_disk_slows_nobody_down_and_takes_no_memory(tmp_path: Path) -> No
     with plant(tmp_path) as one, one.disk.failing("fsync-slow"):
         before = psutil.Process(one.agent.pid).memory_info().rss
         begin = time.monotonic()
-        one.write(5_000)
+        one.write(1_500)
         assert time.monotonic() - begin < 5  # programs never wait for the agent's disk
         wait_for(lambda: one.stored() == one.written, 60)
         assert psutil.Process(one.agent.pid).memory_info().rss - before < 60e6

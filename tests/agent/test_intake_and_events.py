@@ -115,7 +115,7 @@ def test_a_hole_in_the_numbers_and_a_shortened_file_are_declared(tmp_path: Path)
     assert (gaps[0]["from_seq"], gaps[0]["to_seq"]) == (2, 4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.one_of(st.binary(max_size=60), st.just(line(1)), st.text(max_size=30).map(lambda t: json.dumps(t).encode())), max_size=8)
 )
@@ -151,7 +151,7 @@ def test_any_attributes_make_a_record(attributes: dict[str, object]) -> None:
     assert parsed(draft("lnx.error", attributes, 1, 1).numbered("s", 0)).event == "lnx.error"
 
 
-@settings(max_examples=300)
+@settings(max_examples=100, deadline=None)
 @given(TIMES, st.integers(1, 24), PAIRS, TIMES, st.text(), st.integers(0, 300))
 def test_the_fast_encoder_writes_the_bytes_of_the_library(
     time_ns: int, severity: int, pairs: list[tuple[str, object]], observed: int, event: str, dropped: int
