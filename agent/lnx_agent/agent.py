@@ -93,7 +93,7 @@ class Agent:
         self.ledger: Ledger = ledger
         self._open_intake()
         self._greet()
-        self._deliveries.apply(self.settings.uplink, self._make_uplink)
+        self._deliveries.begin(self.settings.uplink, self._make_uplink)
         if self._file is not None and "settings" not in self.alarms.now():
             with contextlib.suppress(OSError):
                 self._file.keep(self.folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from lnx_common.config import Bytes, Document, Seconds, Settings
 from lnx_common.events import event_folder
@@ -150,8 +150,11 @@ class AgentSettings(Settings):
     uplink: tuple[UplinkSettings, ...] = ()
 
 
-def load_agent(path: Path) -> AgentSettings:
-    """Reads agent.toml. Raises ConfigError with every problem, or PlantError 603."""
+def load_agent(path: Path, folder: Path | None = None) -> AgentSettings:
+    """Reads agent.toml. Paths in it that are not absolute begin at ``folder``: the file's own unless told otherwise.
+
+    Raises ConfigError with every problem, or PlantError 603.
+    """
     document = Document.read(path)
     settings = document.settings(AgentSettings)
     if settings is not None:
@@ -162,4 +165,22 @@ def load_agent(path: Path) -> AgentSettings:
     document.finish()
     if settings is None:
         raise AssertionError("refused without a problem")
-    return settings
+    return _beginning_at(settings, (folder or path.parent).absolute())
+
+
+_S = TypeVar("_S", bound=Settings)
+
+
+def _beginning_at(settings: _S, folder: Path) -> _S:
+    changed = {name: _placed(value, folder) for name, value in settings}
+    return settings.model_copy(update=changed)
+
+
+def _placed(value: object, folder: Path) -> object:
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, Settings):
+        return _beginning_at(value, folder)
+    if isinstance(value, tuple):
+        return tuple(_placed(one, folder) for one in value)
+    return value

@@ -1,7 +1,8 @@
 """The agent as a service of the system: a systemd unit, or a Windows service.
 
-Both restart it after a crash (at once, then after 5 s), start it without waiting for the network (the journal is the buffer), give it
-five seconds to stop, and bound its memory and its own log.
+Both restart it after a crash, start it without waiting for the network (the event files are the buffer), give it five seconds to stop,
+and bound its memory and its own log. systemd reads the secrets that agent.toml names and hands them over as credentials, out of
+reach of every other process; a core dump, which would hold them, is not written.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 from pathlib import Path
 
 from lnx_common.errors import PlantError
+
+from lnx_agent.config import AgentSettings, load_agent
 
 SERVICE_REFUSED = 624
 NAME = "lnx-agent"
@@ -23,19 +26,29 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 ExecStart={python} -m lnx_agent.main {config}
-Restart=always
-RestartSec=5
+WorkingDirectory={folder}
+{credentials}Restart=always
+RestartSec=1
 TimeoutStopSec=5
 WatchdogSec=120
 StateDirectory=lnx
+MemoryHigh=384M
 MemoryMax=512M
 TasksMax=64
+LimitCORE=0
 Nice=5
 IOSchedulingClass=best-effort
 IOSchedulingPriority=6
 NoNewPrivileges=yes
 ProtectSystem=full
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
 PrivateTmp=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 LogRateLimitIntervalSec=60
 LogRateLimitBurst=200
 
@@ -45,12 +58,27 @@ WantedBy=multi-user.target
 
 
 def unit_text(config: Path, python: str = sys.executable) -> str:
-    """The systemd unit for a configuration file."""
-    return UNIT.format(python=_quoted(python), config=_quoted(str(config)))
+    """The systemd unit for a configuration file. Raises ConfigError or PlantError when the file is no good."""
+    config = config.resolve()
+    secrets = secret_files(load_agent(config))
+    credentials = "".join(f"LoadCredential={_escaped(path.name)}:{_escaped(str(path))}\n" for path in secrets)
+    return UNIT.format(python=_quoted(python), config=_quoted(str(config)), folder=_escaped(str(config.parent)), credentials=credentials)
+
+
+def secret_files(settings: AgentSettings) -> list[Path]:
+    """Files with secrets that the settings name. Of several with one name none: a credential is known by its name alone."""
+    names = ("token_file", "password_file", "key_file")
+    found = {path for uplink in settings.uplink for name in names if (path := getattr(uplink, name, None)) is not None}
+    return sorted(path for path in found if sum(1 for other in found if other.name == path.name) == 1)
+
+
+def _escaped(path: str) -> str:
+    return path.replace("%", "%%")
 
 
 def _quoted(path: str) -> str:
-    return f'"{path}"' if " " in path else path
+    text = _escaped(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"' if " " in text else text
 
 
 def install(config: Path) -> list[str]:

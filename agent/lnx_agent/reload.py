@@ -48,7 +48,7 @@ class SettingsFile:
         except PlantError as error:
             old = _data_folder_in(self._seen) / LAST_GOOD
             try:
-                return Loaded(load_agent(old), _digest(old.read_bytes()), error)
+                return Loaded(load_agent(old, self.path.parent), _digest(old.read_bytes()), error)
             except (PlantError, OSError):
                 raise error from None
 

@@ -104,6 +104,20 @@ def test_a_restart_with_a_broken_file_goes_on_with_the_last_good_settings(tmp_pa
         wait_for(lambda: "settings" not in agent.alarms.now())
 
 
+def test_an_uplink_whose_secret_is_missing_waits_for_it_and_the_log_goes_on(tmp_path: Path) -> None:
+    events = EventFile("press", tmp_path / "plant/events")
+    with running_receiver(receiver_settings(tmp_path / "receiver")) as there:
+        toml = agent_toml(tmp_path / "plant", there.url)
+        hidden = (tmp_path / "plant/token").rename(tmp_path / "hidden")
+        with watched(toml) as agent:
+            events.write("lnx.error", {"status": 1, "model": "m"})
+            wait_for(lambda: agent.ledger.live.next_seq > 3)
+            assert "LNX-803" in agent.alarms.now()["uplink agency"]
+            hidden.rename(tmp_path / "plant/token")
+            wait_for(lambda: any(r.event == "lnx.error" for r in there.records().values()))
+            wait_for(lambda: not agent.alarms.now())
+
+
 def test_a_broken_file_without_anything_good_before_is_refused(tmp_path: Path) -> None:
     toml = agent_toml(tmp_path / "plant", "http://127.0.0.1:1")
     edited(toml, 'heartbeat = "1s"', 'heartbeet = "1s"')

@@ -38,7 +38,7 @@ TEST_PACKAGES = (
 PEER_PACKAGES: dict[str, tuple[str, ...]] = {
     "ocr": ("fonts-dejavu-core", "fonts-nanum"),
     "collector": ("libmodbus-dev", "mbpoll", "mosquitto", "postgresql", "socat"),
-    "agent": ("faketime", "mosquitto", "openssl"),
+    "agent": ("faketime", "mosquitto", "openssl", "systemd", "util-linux"),
     "licensing": (
         "pcscd",
         "vsmartcard-vpcd",

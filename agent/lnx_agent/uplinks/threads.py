@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from lnx_common.errors import PlantError
 from lnx_common.service import StopSignal
 
 from lnx_agent.config import UplinkSettings
@@ -23,9 +24,9 @@ Make = Callable[[UplinkSettings], Uplink]
 class _Delivery:
     """One uplink and its thread."""
 
-    def __init__(self, settings: UplinkSettings, make: Make, alarms: Alarms, before: _Delivery | None) -> None:
+    def __init__(self, settings: UplinkSettings, make: Make, alarms: Alarms, before: _Delivery | None, first: Uplink | None) -> None:
         self.settings, self._make, self._alarms = settings, make, alarms
-        self.uplink = make(settings)  # raises PlantError before anything has changed
+        self.uplink = first
         self.stop = StopSignal()
         self._before = before
         self._thread = threading.Thread(target=self._work, name=settings.name, daemon=True)
@@ -40,13 +41,15 @@ class _Delivery:
         alarm = f"uplink {self.settings.name}"
         if self._before is not None:
             self._before.join()
-            self._before = None
-            self.uplink = self._make(self.settings)  # where the one before has stopped
+            self._before = self.uplink = None  # made anew, where the one before has stopped
         while not self.stop.is_set():
             try:
+                if self.uplink is None:
+                    self.uplink = self._make(self.settings)
+                    self._alarms.clear(alarm)
                 self.uplink.run(self.stop)
             except Exception as error:
-                self._alarms.raise_(alarm, f"{type(error).__name__}: {error}")
+                self._alarms.raise_(alarm, str(error) if isinstance(error, PlantError) else f"{type(error).__name__}: {error}")
                 self.stop.wait(AGAIN_S)
         self._alarms.clear(alarm)
 
@@ -62,7 +65,19 @@ class Deliveries:
     @property
     def uplinks(self) -> list[Uplink]:
         """Those that deliver now, in the order of the settings."""
-        return [one.uplink for one in self._running.values()]
+        return [one.uplink for one in self._running.values() if one.uplink is not None]
+
+    def begin(self, wanted: Sequence[UplinkSettings], make: Make) -> None:
+        """Begins all. One that cannot be made, because its secret is missing, is an alarm and is tried again: the log goes on."""
+        for settings in wanted:
+            try:
+                first = make(settings)
+            except PlantError as error:
+                self._alarms.raise_(f"uplink {settings.name}", str(error))
+                first = None
+            self._running[settings.name] = _Delivery(settings, make, self._alarms, None, first)
+        for one in self._running.values():
+            one.start()
 
     def apply(self, wanted: Sequence[UplinkSettings], make: Make, *, all_anew: bool = False) -> None:
         """Begins, replaces and ends uplinks. Raises PlantError when one cannot be made; then nothing has changed."""
@@ -71,7 +86,7 @@ class Deliveries:
         for settings in wanted:
             before = old.get(settings.name)
             same = before is not None and before.settings == settings and not all_anew
-            now[settings.name] = before if before is not None and same else _Delivery(settings, make, self._alarms, before)
+            now[settings.name] = before if before is not None and same else _Delivery(settings, make, self._alarms, before, make(settings))
         self._running = now
         for name, one in old.items():
             if now.get(name) is not one:
