@@ -54,8 +54,9 @@ class HistorianSettings(Settings):
     """Most that samples may take on the disk."""
     keep: Seconds = Field(3 * 365 * 86400.0, gt=0)
     """Samples older than this are deleted."""
-    when_full: Literal["delete-oldest", "wait"] = "delete-oldest"
-    """At max_size: delete the oldest hours (each deletion is a loss record), or let the sources wait."""
+    when_full: Literal["delete-oldest", "thin", "wait"] = "delete-oldest"
+    """At max_size: delete the oldest hours; or thin them first (one Good sample of four stays, up to three times); or let the sources wait.
+    What is deleted or left out is a loss record."""
     commit_interval: Seconds = Field(0.03, ge=0, le=10)
     """Samples that arrive within this time share one synced write."""
     commit_rows: int = Field(5000, ge=1)

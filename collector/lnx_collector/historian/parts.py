@@ -18,14 +18,17 @@ from lnx_collector.historian import files
 from lnx_collector.historian.part import FOLDER, Part
 
 
-def write_part(data: Path, table: pa.Table, stream: str) -> Part:
-    """Writes a table of `encoding.arrow_table`, not empty, as one durable file."""
+def write_part(data: Path, table: pa.Table, stream: str, *, span: tuple[int, int] | None = None, suffix: str = "") -> Part:
+    """Writes a table of `columns.arrow_table`, not empty, as one durable file.
+
+    ``span``: the first and last number that it stands for, when not all between them are in it any more; ``suffix`` goes into its name.
+    """
     received = table["receive_time"].cast(pa.int64())
     times, seqs = pc.min_max(received).as_py(), pc.min_max(table["seq"]).as_py()
-    first, last = seqs["min"], seqs["max"]
-    first_time = received[pc.index(table["seq"], first).as_py()].as_py()
+    first, last = span or (seqs["min"], seqs["max"])
+    first_time = received[pc.index(table["seq"], seqs["min"]).as_py()].as_py()
     day = datetime.fromtimestamp(max(0, first_time) / 1e9, UTC).strftime("%Y-%m-%d")
-    relative = f"{FOLDER}/date={day}/part-{first:012d}-{last:012d}.parquet"
+    relative = f"{FOLDER}/date={day}/part-{first:012d}-{last:012d}{suffix}.parquet"
     named = table.replace_schema_metadata({"lnx.stream": stream, "lnx.first_seq": str(first), "lnx.last_seq": str(last)})
     path = data / relative
     files.write_whole(path, lambda partial: write_table(named, partial))

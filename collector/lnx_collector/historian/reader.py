@@ -100,10 +100,11 @@ class Reader:
             connection = self._database()
             connection.execute("BEGIN")  # one view of catalogue and rows
             try:
-                query = "SELECT path, rows, sha256 FROM part WHERE last_seq > ? ORDER BY first_seq LIMIT 1"
-                cold = connection.execute(query, (seq,)).fetchone()
-                if cold is not None:
-                    return self._cold_rows(cold[0], cold[1], cold[2], seq, limit)
+                query = "SELECT path, rows, sha256, last_seq FROM part WHERE last_seq > ? ORDER BY first_seq LIMIT 1"
+                while (cold := connection.execute(query, (seq,)).fetchone()) is not None:
+                    if found := self._cold_rows(cold[0], cold[1], cold[2], seq, limit):
+                        return found
+                    seq = cold[3]  # a thinned part may end with samples that are not there any more
                 hot_from = int(connection.execute("SELECT value FROM meta WHERE key = 'hot_from'").fetchone()[0])
                 rows = connection.execute(f"{HOT} WHERE seq >= ? ORDER BY seq LIMIT ?", (max(seq + 1, hot_from), limit)).fetchall()
                 return [Row(row[0], encoding.sample_of(row[2:], tag := self._tag(row[1])), tag) for row in rows]

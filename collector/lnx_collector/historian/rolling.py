@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from lnx_collector.config import HistorianSettings
-from lnx_collector.historian import database, losses
+from lnx_collector.historian import database, files, losses
 from lnx_collector.historian.losses import Loss
 from lnx_collector.historian.part import FOLDER, Part
+from lnx_collector.historian.rewriting import Rewriter, groups, thinnable
 from lnx_collector.historian.writer import Writer
 from lnx_collector.sample import Tag
 
 log = logging.getLogger("lnx.collector.historian")
 HOUR = 3600 * 10**9
+DAY = 24 * HOUR
+FASTEST = 24
+"""Deleting by age goes at most so many times as fast as time itself."""
+BATTERY_DEAD = 1_577_836_800 * 10**9  # 2020: a clock that tells an earlier time does not know it
 DELETE_AT_ONCE = 5_000
 CHUNK = 20_000
 HOT_SHARE = 4
@@ -38,6 +44,9 @@ class Roller:
         self._writer = writer
         self._stream = stream
         self._now = now
+        self._rewriter = Rewriter(data, writer, stream)
+        self._may_age = DAY
+        self._aged_at = time.monotonic()
 
     # ── rolling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,7 +140,8 @@ class Roller:
         self._delete_rolled()
 
     def _unknown(self, path: Path) -> None:
-        """A file that was renamed, but not entered before the crash: its rows are hot still, so it is written again later."""
+        """A file that was renamed, but not entered before the crash: its rows are hot still, or in the parts that it was to replace or was
+        replaced by. One whose rows are nowhere else (the catalogue was damaged) is entered."""
         from lnx_collector.historian import parts
 
         part = parts.describe_part(self._data, path)
@@ -140,9 +150,10 @@ class Roller:
             return
 
         def job(connection: sqlite3.Connection) -> None:
-            query = "SELECT count(*) FROM sample WHERE seq BETWEEN ? AND ?"
-            hot = connection.execute(query, (part.first_seq, part.last_seq)).fetchone()[0]
-            if hot == part.rows:
+            span = (part.first_seq, part.last_seq)
+            hot = connection.execute("SELECT count(*) FROM sample WHERE seq BETWEEN ? AND ?", span).fetchone()[0]
+            known = connection.execute("SELECT count(*) FROM part WHERE last_seq >= ? AND first_seq <= ?", span).fetchone()[0]
+            if hot == part.rows or known:
                 path.unlink()
             else:
                 connection.execute("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?)", part)
@@ -175,20 +186,70 @@ class Roller:
 
     def keep_size(self, now: int) -> bool:
         """Deletes parts that are too old, and the oldest while the whole is too large. False when it is too large and must not delete."""
+        self._rewriter.sweep()
+        catalogue, cursors = self._catalogue()
+        size = self._database_bytes() + sum(part.bytes for part in catalogue)
+        if self._settings.when_full == "thin" and size > self._settings.max_size:
+            size = self._thin(catalogue, cursors, size)
+            catalogue, _ = self._catalogue()
+        oldest = now - int(self._settings.keep * 1e9)
+        for part, last_time in zip(catalogue, _plausible_times(catalogue, now), strict=True):
+            too_old, too_large = last_time < oldest and self._may_delete(part), size > self._settings.max_size
+            if too_old or (too_large and self._settings.when_full != "wait"):
+                self._delete(part, "age" if too_old else "size", cursors)
+                size -= part.bytes
+        return size <= self._settings.max_size or self._settings.when_full != "wait"
+
+    def _may_delete(self, part: Part) -> bool:
+        """Whether it is a part's turn to be deleted by age: at most a day of samples an hour, so that a clock that is years ahead does not
+        empty the historian before somebody sees it."""
+        now = time.monotonic()
+        self._may_age = min(DAY, self._may_age + int((now - self._aged_at) * FASTEST * 1e9))
+        self._aged_at = now
+        cost = min(DAY, max(HOUR // 60, part.last_time - part.first_time))
+        if cost > self._may_age:
+            return False
+        self._may_age -= cost
+        return True
+
+    def _catalogue(self) -> tuple[list[Part], dict[str, int]]:
+        """Every part, oldest first, and the cursors of the sinks."""
         connection = database.open_reader(self._data / database.DATABASE)
         try:
             catalogue = [Part(*row) for row in connection.execute("SELECT * FROM part ORDER BY first_seq")]
-            cursors = dict(connection.execute("SELECT sink, seq FROM cursor").fetchall())
+            return catalogue, dict(connection.execute("SELECT sink, seq FROM cursor").fetchall())
         finally:
             connection.close()
-        size = self._database_bytes() + sum(part.bytes for part in catalogue)
-        oldest = now - int(self._settings.keep * 1e9)
-        for part in catalogue:
-            too_old, too_large = part.last_time < oldest, size > self._settings.max_size
-            if too_old or (too_large and self._settings.when_full == "delete-oldest"):
-                self._delete(part, "age" if too_old else "size", cursors)
-                size -= part.bytes
-        return size <= self._settings.max_size or self._settings.when_full == "delete-oldest"
+
+    def _thin(self, catalogue: list[Part], cursors: dict[str, int], size: int) -> int:
+        """Thins the oldest parts until the whole fits or nothing is left to thin; returns the size then."""
+        while size > self._settings.max_size and (part := thinnable(catalogue)) is not None:
+            catalogue.remove(part)
+            fresh = self._rewritten([part], partial(self._rewriter.thin, part, cursors))
+            size -= part.bytes - (fresh.bytes if fresh else 0)
+            if fresh:
+                catalogue.append(fresh)
+        return size
+
+    def compact(self, now: int) -> int:
+        """Joins the small parts of finished days; returns how many parts that made."""
+        catalogue, _ = self._catalogue()
+        made = [self._rewritten(group, partial(self._rewriter.join, group)) for group in groups(catalogue, now, self._settings.part_rows)]
+        return sum(part is not None for part in made)
+
+    def _rewritten(self, old: Sequence[Part], rewrite: Callable[[], Part]) -> Part | None:
+        """What ``rewrite`` makes of parts; those that turn out to be damaged are set aside, and None is returned."""
+        try:
+            return rewrite()
+        except OSError as error:
+            log.error("%s", error)
+            for part in old:
+                path = self._data / part.path
+                if not path.exists():
+                    self._forget(part.path, part.rows, "missing")
+                elif files.sha256(path) != part.sha256:
+                    self.set_aside(part.path, part.rows)
+            return None
 
     def _delete(self, part: Part, reason: str, cursors: dict[str, int]) -> None:
         """Deletes one part; the loss is recorded first, so that a crash in between counts twice rather than not at all."""
@@ -206,3 +267,12 @@ class Roller:
         self._writer.submit(job).result()
         (self._data / part.path).unlink(missing_ok=True)
         log.warning("deleted %s (%d samples): %s limit", part.path, part.rows, reason)
+
+
+def _plausible_times(catalogue: Sequence[Part], now: int) -> list[int]:
+    """When each part ended. One whose times cannot be true (before 2020, or to come) has that of the part before it, else it is of now."""
+    times: list[int] = []
+    for part in catalogue:
+        plausible = BATTERY_DEAD <= part.last_time <= now + DAY
+        times.append(part.last_time if plausible else times[-1] if times else now)
+    return times

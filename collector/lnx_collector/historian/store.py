@@ -248,8 +248,12 @@ class Historian:
         return self._reader.losses(since, limit)
 
     def maintain(self) -> None:
-        """Rolls full hours into Parquet, keeps the size; takes a moment, so call it from a thread of its own, about every ten seconds."""
+        """Rolls full hours into Parquet, joins those of finished days, keeps the size.
+
+        It takes a moment: call it from a thread of its own, about every ten seconds.
+        """
         self._roll(everything=False)
+        self._roller.compact(time.time_ns())
         fits = self._roller.keep_size(time.time_ns())
         if fits:
             self._space.set()

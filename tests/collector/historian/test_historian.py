@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -255,3 +256,38 @@ def test_callers_that_go_away_while_they_wait_stop_nobody(historian: Open) -> No
     rows = everything(store, 100)
     assert rows[-1].sample.tag == "last"
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_a_clock_that_jumps_forward_back_to_1970_and_beyond_2038_costs_no_sample(tmp_path: Path) -> None:
+    store = Historian(tmp_path, HistorianSettings(commit_interval=0.0, reserve=0, part_rows=1000))
+    hour = 3600 * 10**9
+    now = time.time_ns()
+    moments = [now, now + hour, now - hour, 5, 2_300_000_000 * 10**9, now + 2 * hour, 0, now]
+    for n, moment in enumerate(moments):
+        store.submit("s", [good("a", float(10 * n + i), moment + i) for i in range(10)]).result(5)
+        store.maintain()
+    store.roll_now()
+    store.maintain()
+    seq, found = 0, []
+    while rows := store.rows_after(seq, 200):
+        found += [(row.seq, row.sample.value, row.sample.receive_time) for row in rows]
+        seq = rows[-1].seq
+    assert found == [(10 * n + i + 1, float(10 * n + i), moment + i) for n, moment in enumerate(moments) for i in range(10)]
+    assert store.reader.query("SELECT count(*) n FROM samples").to_pylist() == [{"n": 80}]
+    assert store.losses() == []
+    store.close()
+
+
+def test_a_clock_that_is_years_ahead_does_not_empty_the_historian_at_once(tmp_path: Path) -> None:
+    store = Historian(tmp_path, HistorianSettings(commit_interval=0.0, reserve=0, part_rows=1000))
+    hour = 3600 * 10**9
+    begin = 1_790_000_000 * 10**9 // hour * hour
+    for h in range(96):
+        store.submit("s", [good("a", float(h), begin + h * hour + minute * 60 * 10**9) for minute in range(60)]).result(5)
+    store._roller.roll(begin + 100 * hour)
+    ahead = begin + 20 * 365 * 24 * hour
+    for _ in range(50):
+        store._roller.keep_size(ahead)
+    deleted = sum(loss.samples for loss in store.losses() if loss.reason == "deleted_age")
+    assert 23 * 60 <= deleted <= 26 * 60
+    store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncua import Client
 from lnx_collector import quality as q
 from lnx_collector.contract import Seen, SourceContext
 from lnx_collector.sample import Sample
@@ -135,6 +137,22 @@ def test_when_the_server_ends_subscription_or_session_the_source_says_so(opcua: 
 def test_attempts_leave_no_sessions_behind(opcua: Any, tmp_path: Path, watch: Watch) -> None:
     for _ in range(8):  # the server allows five
         watch(source(opcua.url, tmp_path), 5, everything(4))
+    assert opcua.tell(sessions=True) == {"sessions": 0, "subscriptions": 0}
+
+
+def test_a_server_whose_sessions_are_all_taken_is_told_and_works_when_one_is_free(opcua: Any, tmp_path: Path, watch: Watch) -> None:
+    async def crowded() -> None:
+        others = [Client(opcua.url) for _ in range(5)]
+        for other in others:
+            await other.connect()
+        with pytest.raises(PlantError) as caught:
+            await asyncio.wait_for(source(opcua.url, tmp_path).run(Seen()), 15)
+        assert caught.value.status == 701 and "TooManySessions" in caught.value.found
+        for other in others:
+            await other.disconnect()
+
+    asyncio.run(crowded())
+    watch(source(opcua.url, tmp_path), 10, everything(4))
     assert opcua.tell(sessions=True) == {"sessions": 0, "subscriptions": 0}
 
 
