@@ -343,6 +343,20 @@ ERRORS: dict[int, ErrorText] = {
         "pack the model with the dictionary it was trained with, and say whether its last class is a space",
         "모델 학습에 사용한 사전으로 다시 패키징하고, 마지막 클래스가 공백인지 지정하십시오",
     ),
+    250: ErrorText(
+        "LNX_E_HANDOVER",
+        "The handover archive is not usable",
+        "인계 파일을 사용할 수 없습니다",
+        "ask for the archive again and compare its SHA-256 with what the sender tells; give the sender's public key with --trust",
+        "인계 파일을 다시 받아 보낸 쪽이 알려 준 SHA-256과 비교하고, 보낸 쪽의 공개 키를 --trust로 지정하십시오",
+    ),
+    251: ErrorText(
+        "LNX_E_HANDOVER_SECRET",
+        "A secret does not belong into a handover",
+        "비밀 정보는 인계 파일에 넣을 수 없습니다",
+        "leave the file out; the receiver gets keys on another way",
+        "해당 파일을 빼십시오. 키는 다른 방법으로 전달해야 합니다",
+    ),
     301: ErrorText(
         "LNX_E_LICENSE_MISSING",
         "There is no licence for this model",

@@ -57,6 +57,8 @@ enum {
   LNX_E_KEY_FILE = 227, /* The key file is not usable. */
   LNX_E_GOLDEN_MISSING = 228, /* The container has no golden images. */
   LNX_E_DICTIONARY = 240, /* The dictionary does not fit the text reader. */
+  LNX_E_HANDOVER = 250, /* The handover archive is not usable. */
+  LNX_E_HANDOVER_SECRET = 251, /* A secret does not belong into a handover. */
   LNX_E_LICENSE_MISSING = 301, /* There is no licence for this model. */
   LNX_E_LICENSE_BLOCKED = 302, /* The licence is blocked. */
   LNX_E_LICENSE_FORMAT = 303, /* The licence file is malformed. */

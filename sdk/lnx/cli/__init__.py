@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lnx.cli import bench, doctor, inspect, keys, pack, run, selftest, threshold, verify_file
+from lnx.cli import bench, doctor, handover, inspect, keys, pack, run, selftest, threshold, verify_file
 from lnx.cli.messages import say
 from lnx.cli.output import use_utf8
 from lnx.cli.plugins import add_commands
@@ -20,6 +20,7 @@ app.command("run", help=say("run"))(run.run_command)
 app.command("bench", help=say("bench"))(bench.bench_command)
 app.command("selftest", help=say("selftest"))(selftest.selftest_command)
 app.add_typer(threshold.app, name="threshold", help=say("threshold"))
+app.add_typer(handover.app, name="handover", help=say("handover"))
 app.command("doctor", help=say("doctor"))(doctor.doctor_command)
 
 
