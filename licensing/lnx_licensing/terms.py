@@ -14,9 +14,10 @@ from lnx.container import dsse
 from lnx.container.keys import key_id
 from lnx.container.moment import Moment
 from lnx.container.trust import read_point
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 EVALUATION_DAYS = 90
+MAX_CAMERAS = 4096
 TOKEN: Final = "piv-p256-9e"
 SOFTWARE: Final = "software-p256"
 HEX16 = r"^[0-9a-f]{16}$"
@@ -47,6 +48,19 @@ def _base64(size: int) -> Any:
     return BeforeValidator(check)
 
 
+def _known_features(features: dict[str, Any]) -> dict[str, Any]:
+    """The three that the core keeps to have one kind each; the others belong to the program."""
+    cameras, gpu, tools = features.get("cameras", 1), features.get("gpu", True), features.get("tools", [])
+    if isinstance(cameras, bool) or not isinstance(cameras, int) or not 1 <= cameras <= MAX_CAMERAS:
+        raise ValueError(f"cameras must be 1 .. {MAX_CAMERAS}")
+    if not isinstance(gpu, bool):
+        raise ValueError("gpu must be true or false")
+    if not isinstance(tools, list):
+        raise ValueError("tools must be a list of tasks")
+    return features
+
+
+Features = Annotated[dict[str, bool | int | str | list[str]], AfterValidator(_known_features)]
 Day = Annotated[date, BeforeValidator(_parse_day), PlainSerializer(date.isoformat, return_type=str, when_used="json")]
 Point = Annotated[str, BeforeValidator(_point)]
 Text = Annotated[str, Field(max_length=200)]
@@ -117,7 +131,7 @@ class Terms(_Part):
     warn_days: Annotated[int, Field(ge=0, le=3660)] = 30
     dongles: Annotated[list[Dongle], Field(min_length=1, max_length=16)]
     host: None = None
-    features: dict[str, bool | int | str | list[str]] = Field(default_factory=dict)
+    features: Features = Field(default_factory=dict)
     models: Annotated[list[LicensedModel], Field(max_length=1024)] = Field(default_factory=list)
     keys: Annotated[list[WrappedKey], Field(max_length=1024)] = Field(default_factory=list)
     grace: Grace = Field(default_factory=Grace)

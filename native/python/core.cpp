@@ -404,6 +404,14 @@ class Session {
     Check(LnxLicenseState(handle_, &info));
     return LicenseDict(info);
   }
+  std::string Features() const {
+    uint32_t needed = 0;
+    Check(LnxLicenseFeatures(handle_, nullptr, 0, &needed));
+    std::string text(needed, '\0');
+    Check(LnxLicenseFeatures(handle_, &text[0], needed, &needed));
+    text.resize(needed - 1);
+    return text;
+  }
 
  private:
   static std::vector<Picture> BorrowAll(const std::vector<py::array>& arrays, const PixelNote& note, const py::tuple& roi,
@@ -468,7 +476,8 @@ PYBIND11_MODULE(_core, m) {
       .def("get_param", &Session::GetParam)
       .def("describe", &Session::Describe)
       .def("self_test", &Session::SelfTest)
-      .def("license", &Session::License);
+      .def("license", &Session::License)
+      .def("features", &Session::Features);
   m.def("describe_environment", [](const std::string& runtime_dir) {
     uint32_t needed = 0;
     Check(LnxDescribeEnvironment(runtime_dir.c_str(), nullptr, 0, &needed));

@@ -483,6 +483,13 @@ ERRORS: dict[int, ErrorText] = {
         "put the key file that was delivered with the evaluation licence beside it",
         "평가 라이선스와 함께 받은 키 파일을 같은 폴더에 두십시오",
     ),
+    319: ErrorText(
+        "LNX_E_LICENSE_FEATURE",
+        "The licence does not include this",
+        "라이선스에 포함되지 않은 기능입니다",
+        "stay within the limit that the text names, end a session that is not needed, or ask for a licence that includes more",
+        "메시지에 표시된 한도 안에서 세션을 열거나 필요 없는 세션을 종료하십시오. 더 필요하면 공급사에 라이선스를 요청하십시오",
+    ),
     320: ErrorText(
         "LNX_E_NO_PCSC_SERVICE",
         "The smart-card service does not run",

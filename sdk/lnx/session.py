@@ -253,10 +253,11 @@ class Session:
 
         ``phase`` (0 none needed, 1 starting, 2 ok, 3 grace, 4 blocked) and ``phase_name``; ``status`` (the LNX number that says why, 0 when
         all is well) and ``reason``; ``grace_seconds_left``; ``license_id``, ``customer``, ``evaluation``, ``expires_unix`` (seconds,
-        None = no end); ``warning`` (it ends soon, or the clock was set back; empty = none).
+        None = no end); ``warning`` (it ends soon, or the clock was set back; empty = none); ``features``, as the licence names them.
+        The core keeps to ``cameras``, ``gpu`` and ``tools`` by itself; what the others mean is up to the program.
         """
         state: dict[str, Any] = self._open().license()
-        return state
+        return {**state, "features": json.loads(self._open().features())}
 
     @staticmethod
     def _options(options: dict[str, Any]) -> dict[str, Any]:

@@ -66,11 +66,19 @@ class Plant:
         path.write_bytes(self.desk.licence(*cards, **terms))
         return path
 
-    def pack(self, *, model_id: str = "weld-seam", epoch: int = 7, released: str = "", recipients: list[Recipient] | None = None) -> Path:
+    def pack(
+        self,
+        *,
+        model_id: str = "weld-seam",
+        epoch: int = 7,
+        released: str = "",
+        recipients: list[Recipient] | None = None,
+        batch: list[int] | None = None,
+    ) -> Path:
         """A classifier (bright = NG) that needs a licence."""
         output = self.folder / f"{model_id}-{epoch}.lnx"
         given = recipients or [FamilyRecipient(self.desk.family.kid, self.desk.family.key)]
-        options = {**PLAIN, "activation": "softmax", "ng": ["bright"], "batch": [1, 2]}
+        options = {**PLAIN, "activation": "softmax", "ng": ["bright"], "batch": batch or [1, 2]}
         images = [np.zeros((40, 50, 3), np.uint8)]
         public = PublicInfo(model_id, "1.0.0", epoch=epoch, released=released)
         pack(
@@ -87,7 +95,7 @@ class Plant:
         return output
 
     def open(self, path: Path, **options: Any) -> Session:
-        return Session(path, device="cpu", on_license=self.seen.append, **{"license_wait": 1.0, **options})
+        return Session(path, on_license=self.seen.append, **{"device": "cpu", "license_wait": 1.0, **options})
 
     def refused(self, path: Path, **options: Any) -> LnxError:
         """The error with which the model does not open."""

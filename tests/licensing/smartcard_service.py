@@ -25,6 +25,7 @@ from pathlib import Path
 from virtual_token.vpcd import PORT
 
 SOCKET_FOLDER = Path("/run/pcscd")
+SOCKET = "pcscd.comm"
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 PACKAGES = "pcscd vsmartcard-vpcd"
 READER = "Virtual Reader"
@@ -58,7 +59,7 @@ class SmartcardService:
     def __init__(self, folder: Path, socket_folder: Path, usb: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self._usb = usb
-        self.socket = socket_folder / "pcscd.comm"
+        self.socket = socket_folder / SOCKET
         self.log = folder / "pcscd.log"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "readers").mkdir(parents=True)

@@ -168,7 +168,7 @@ MALFORMED: dict[str, Any] = {
     "maintenance_until": ["2027-13-01", "20271231", 20271231],
     "dongles": [[], None, [{}], [{"type": "usb", "pub": ""}], "x"],
     "host": [{"fp": "x"}, "pc"],
-    "features": [[], {"cameras": None}, {"cameras": {"n": 1}}],
+    "features": [[], {"cameras": None}, {"cameras": {"n": 1}}, {"cameras": 0}, {"cameras": True}, {"gpu": "yes"}, {"tools": "ocr"}],
     "models": [[{}], [{"model_id": 1}], [{"model_id": "m", "min_epoch": -1}], {}],
     "keys": [[{"kid": "f", "to": "0" * 16, "enc": "", "ct": ""}], [7], None],
     "grace": [{"unplug_s": -1}, {"boot_s": "60"}, {"expired_h": 1e9}, []],

@@ -112,12 +112,14 @@ def test_from_an_empty_desk_to_a_licensed_plant(shell: Shell, virtual_reader: Vi
         "2098-12-31",
         "--feature",
         "cameras=4",
+        "--feature",
+        "tools=classification,ocr",
         "--model",
         "weld-seam:7",
     )
     issued = shell.json(*ISSUE, "plant-7.lic", "--dongle", "4711", *terms)
     assert issued["terms"]["models"] == [{"model_id": "weld-seam", "min_epoch": 7, "not_after": None}]
-    assert issued["terms"]["features"] == {"cameras": 4} and issued["terms"]["customer"] == "7공장"
+    assert issued["terms"]["features"] == {"cameras": 4, "tools": ["classification", "ocr"]} and issued["terms"]["customer"] == "7공장"
 
     applied = shell.json("dongle", "apply", "plant-7.lic")
     assert Path(applied["installed"]).exists() and applied["warnings"] == []

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import pytest
-from smartcard_service import READERS
+from token_holder import hold
 from virtual_reader import CARD_AUTHENTICATION, VirtualReader, public_point
 from virtual_token.card import PivCard
 
 OK, WRONG_DONGLE, WRONG_ANSWER = 0, 310, 311
 NO_SERVICE, NO_READER, NO_TOKEN, NOT_PIV, BUSY, REFUSED, HANGS = 320, 322, 323, 324, 325, 326, 327
-
-HOLD = """
-import ctypes, sys, time
-pcsc = ctypes.CDLL("libpcsclite.so.1")
-context, handle, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
-assert pcsc.SCardEstablishContext(ctypes.c_ulong(2), None, None, ctypes.byref(context)) == 0
-share = ctypes.c_ulong(1 if sys.argv[1] == "exclusive" else 2)
-reader, protocols = sys.argv[3].encode(), ctypes.c_ulong(3)
-assert pcsc.SCardConnect(context, reader, share, protocols, ctypes.byref(handle), ctypes.byref(protocol)) == 0
-if sys.argv[1] == "transaction":
-    assert pcsc.SCardBeginTransaction(handle) == 0
-print("held", flush=True)
-time.sleep(float(sys.argv[2]))
-"""
-
-
-def hold(reader: VirtualReader, how: str, seconds: float) -> subprocess.Popen[str]:
-    """Another program that keeps the token."""
-    environment = {**os.environ, **reader.environment}
-    program = subprocess.Popen(
-        [sys.executable, "-c", HOLD, how, str(seconds), READERS[0]], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert program.stdout and program.stdout.readline() == "held\n"
-    return program
 
 
 def wait(condition: Callable[[], bool], seconds: float = 10) -> bool:
@@ -151,6 +124,22 @@ def test_a_service_that_dies_and_comes_back_is_found_again(tokens: Any, virtual_
     assert tokens.challenge(key)[0] == NO_SERVICE
     virtual_reader.service.start()
     assert wait(lambda: tokens.challenge(key)[0] == OK, 20)
+
+
+def test_programs_that_share_a_token_do_not_wake_each_other(tokens: Any, testing: ModuleType, virtual_reader: VirtualReader) -> None:
+    card = virtual_reader.insert()
+    key = [public_point(card)]
+    other = testing.Tokens()
+    assert other.challenge(key)[0] == OK and tokens.challenge(key)[0] == OK
+    assert wait(lambda: other.changes() > 0)  # the readers that were there at the start
+    time.sleep(1)
+    before = other.changes()
+    for _ in range(10):
+        assert tokens.challenge(key)[0] == OK
+        time.sleep(0.1)
+    assert other.changes() == before, "that a token is in use is no change"
+    virtual_reader.remove()
+    assert wait(lambda: other.changes() > before)
 
 
 def test_the_licence_on_the_token_is_read(tokens: Any, virtual_reader: VirtualReader) -> None:

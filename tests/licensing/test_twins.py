@@ -93,7 +93,7 @@ class Twins:
         path.write_bytes(data)
         trusted = [str(self.folder / "acme.root-pub.pem"), str(self.folder / "acme.keylist.json")]
         try:
-            with lnx.Session(self.model, device="cpu", license_file=str(path), trusted_keys=trusted, license_wait=0, events=False):  # type: ignore[call-arg]
+            with lnx.Session(self.model, device="cpu", license_file=str(path), trusted_keys=trusted, license_wait=5, events=False):  # type: ignore[call-arg]
                 return 0
         except LnxError as error:
             return error.status
@@ -157,7 +157,12 @@ EDGES: dict[str, list[Any]] = {
     "warn_days": [0, 3660, 3661, -1, None],
     "dongles": [[], None, {}, [{}], [5]],
     "host": [None, {"fp": "x"}, "pc", False],
-    "features": [None, {}, {"cameras": 4}, {"a": True, "b": "x", "c": ["x"]}, {"cameras": None}, {"a": 1.5}, {"a": {}}, {"a": [1]}, []],
+    "features": [
+        *(None, {}, {"cameras": 4}, {"a": True, "b": "x", "c": ["x"]}, {"cameras": None}, {"a": 1.5}, {"a": {}}, {"a": [1]}, []),
+        *({"cameras": value} for value in (0, -1, True, "4", [], 1, 4096, 4097)),
+        *({"gpu": value} for value in (True, False, 1, "yes", [])),
+        *({"tools": value} for value in (["classification"], "classification", True, 1, ["classification", "later"])),
+    ],
     "models": [[], [{"model_id": "m"}], [{}], [{"model_id": 1}], [{"model_id": "m", "min_epoch": -1}], {}, None],
     "keys": [[], None, [7], [{"kid": "f"}]],
     "grace": [None, {}, {"boot_s": 0}, {"unplug_s": 86_401}, {"expired_h": 24 * 366}, {"boot_s": "60"}, {"x": 1}, []],

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lnx.container import FamilyRecipient, load_family_keys, load_signing_key, new_container_key, new_family_key
+from lnx.pack import pack
 
+from tools.demo import LABELS, MODEL, OPTIONS
 from tools.dev import windows, windows_assets
 from tools.dev.machine import ROOT
 from tools.dev.wine import OVERRIDES, Wine, windows_path
@@ -121,6 +124,49 @@ def test_missing_cuda_and_cudnn_libraries_are_named(korean: Wine, model: Model, 
     told = opened(korean, model, folder, LNX_TEST_DOCTOR="1")
     assert told["status"] == 0, "the CPU works without them"
     assert sorted(told["doctor"]["missing"]) == sorted(needed[2:])
+
+
+FALSE_WINSCARD = """
+#include <windows.h>
+BOOL WINAPI DllMain(HINSTANCE own, DWORD reason, LPVOID reserved) {
+  (void)own; (void)reserved;
+  if (reason == DLL_PROCESS_ATTACH) CloseHandle(CreateFileA("was-loaded", GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL));
+  return TRUE;
+}
+"""
+CARELESS = """
+#include <windows.h>
+int main(void) { return LoadLibraryA("winscard.dll") == NULL; }
+"""
+
+
+def test_a_false_winscard_beside_the_program_is_never_loaded(korean: Wine, installed: Path, parts: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "프로그램"
+    folder.mkdir()
+    compile_dll(FALSE_WINSCARD, folder / "winscard.dll")
+    for name in ("inspect_c.exe", "lnx.dll"):
+        shutil.copy(installed / name, folder)
+    private, public = new_container_key(tmp_path, "supplier")
+    family = load_family_keys(new_family_key(tmp_path, "fam-2026A"))[0]
+    signing = load_signing_key(private)
+    needs_licence = folder / "용접.lnx"
+    pack(
+        MODEL,
+        needs_licence,
+        preset="segmentation",
+        labels=LABELS,
+        options=OPTIONS,
+        signing_key=signing,
+        recipients=[FamilyRecipient(*family)],
+    )
+    done = korean.run(folder / "inspect_c.exe", needs_licence, sorted(parts.iterdir())[0], public, env=settings(), cwd=folder)
+    assert "LNX-301" in done.stderr and "the tokens" in done.stderr, "the core looked for a licence on the tokens"
+    assert not (folder / "was-loaded").exists()
+    source = tmp_path / "careless.c"
+    source.write_text(CARELESS)
+    subprocess.run([GCC, source, "-o", folder / "careless.exe"], check=True)
+    assert korean.run(folder / "careless.exe", cwd=folder).returncode == 0
+    assert (folder / "was-loaded").exists(), "a program that loads it by its bare name falls for it"
 
 
 def test_a_user_with_a_korean_name(korean: Wine, model: Model) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from lnx.cli.output import err, out, print_json, reported
@@ -15,6 +15,7 @@ from lnx.container.keys import key_id
 from lnx.container.moment import format_moment
 from lnx.container.trust import MAX_KEY_LIST, read_document
 from lnx.errors import LnxError
+from lnx.manifest.models import Manifest
 from pydantic import ValidationError
 
 from lnx_licensing import attestation, licence, record, request, status
@@ -37,6 +38,7 @@ from lnx_licensing.files import append_line, write_whole
 from lnx_licensing.terms import Dongle, Terms
 
 Texts = list[str] | None
+TASKS: tuple[str, ...] = get_args(Manifest.model_fields["task"].annotation)
 
 
 def issue_command(
@@ -83,7 +85,7 @@ def issue_command(
             "maintenance_until": day(maintenance, "--maintenance"),
             "warn_days": warn_days,
             "dongles": [entry.model_dump() for entry in entries],
-            "features": settings(features, "--feature"),
+            "features": _features(features),
             "models": [_model(text) for text in models or []],
             "grace": settings(grace, "--grace"),
             "revokes": revokes or [],
@@ -137,6 +139,18 @@ def _model(text: str) -> dict[str, Any]:
     if not epoch.isdigit():
         raise bad(f'"{text}"', "ID or ID:EPOCH, e.g. weld-seam:7", "--model")
     return {"model_id": name, "min_epoch": int(epoch)}
+
+
+def _features(texts: Texts) -> dict[str, Any]:
+    """As given; the tools may be listed with commas, and each is a task that models have."""
+    features = settings(texts, "--feature")
+    if isinstance(features.get("tools"), str):
+        features["tools"] = [tool.strip() for tool in features["tools"].split(",")]
+    tools = features.get("tools", [])
+    strange = [tool for tool in tools if tool not in TASKS] if isinstance(tools, list) else []
+    if strange:
+        raise bad(f'"{strange[0]}"', f"tools among {', '.join(TASKS)}", "--feature")
+    return features
 
 
 def _sha256(path: Path) -> str:

@@ -55,7 +55,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "유지보수 마지막 날. 이후 배포된 모델은 거부됩니다.",
     ),
     "opt.warn": ("Days before the end from which a warning is shown.", "만료 며칠 전부터 경고를 표시할지."),
-    "opt.feature": ("Feature as NAME=VALUE (JSON), e.g. cameras=4.", "기능 이름=값(JSON). 예: cameras=4"),
+    "opt.feature": (
+        "Feature as NAME=VALUE: cameras=4, gpu=false, tools=detection,ocr are kept by the core, others by the program.",
+        "기능 이름=값. cameras=4, gpu=false, tools=detection,ocr은 코어가 지키고 나머지는 프로그램이 사용합니다.",
+    ),
     "opt.model": ("Model as ID or ID:EPOCH (its least epoch); may be repeated.", "모델 ID 또는 ID:EPOCH(최소 에포크)."),
     "opt.grace": ("Grace as NAME=NUMBER: boot_s, unplug_s, expired_h.", "유예 이름=숫자: boot_s, unplug_s, expired_h."),
     "opt.replaces": ("The licence (file or id) that this one replaces.", "대체할 라이선스(파일 또는 ID)."),

@@ -612,6 +612,11 @@ LNX_API LnxStatus LNX_CALL LnxSelfTest(LnxHandle handle, LnxSelfTestReport* repo
 /* Tells the state of the licence. LNX_LICENSE_NONE for models that need none. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxLicenseState(LnxHandle handle, LnxLicenseInfo* info);
 
+/* Tells the features of the licence as one JSON object, e.g. {"cameras":4,"measure":true}; "{}" when there is none. The core
+ * keeps to `cameras`, `gpu` and `tools` by itself (docs/reference/licence.md); what the others mean is up to the program. Buffer
+ * as in LnxResultToJson. Since 1.0. */
+LNX_API LnxStatus LNX_CALL LnxLicenseFeatures(LnxHandle handle, char* buffer, uint32_t capacity, uint32_t* needed);
+
 /* Tells why the last failing call of this thread failed. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxLastError(LnxErrorInfo* info);
 

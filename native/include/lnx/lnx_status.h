@@ -77,6 +77,7 @@ enum {
   LNX_E_LICENSE_GRACE = 316, /* The licence is in its grace time, in which no further model is opened. */
   LNX_E_LICENSE_RUNTIME = 317, /* The licence does not allow this ONNX Runtime library. */
   LNX_E_SOFTWARE_KEY = 318, /* The software key of an evaluation licence is not usable. */
+  LNX_E_LICENSE_FEATURE = 319, /* The licence does not include this. */
   LNX_E_NO_PCSC_SERVICE = 320, /* The smart-card service does not run. */
   LNX_E_RDP_SESSION = 321, /* A dongle in this PC cannot be seen from a remote desktop session. */
   LNX_E_NO_READER = 322, /* No dongle is plugged in. */

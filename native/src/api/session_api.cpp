@@ -215,6 +215,13 @@ LnxStatus LNX_CALL LnxLicenseState(LnxHandle handle, LnxLicenseInfo* info) {
   });
 }
 
+LnxStatus LNX_CALL LnxLicenseFeatures(LnxHandle handle, char* buffer, uint32_t capacity, uint32_t* needed) {
+  return Guarded("LnxLicenseFeatures", [&] {
+    Use session(handle);
+    WriteText(session->FeaturesJson(), buffer, capacity, needed);
+  });
+}
+
 LnxStatus LNX_CALL LnxUninitialize(LnxHandle* handle) {
   return Guarded("LnxUninitialize", [&] {
     RequirePointer(handle, "handle");

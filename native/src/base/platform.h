@@ -67,6 +67,15 @@ bool InRemoteSession() noexcept;  // Windows: a remote desktop session; false el
 bool ReplaceFile(const std::string& path, const std::string& content) noexcept;  // whole or not at all; makes its folder
 std::string StateFolder(bool per_user);  // where the product may remember things; "" when the system names none
 
+// A name that one holder on this machine has at a time. It is free again when the object goes, or its process ends however that
+// happens. Nothing lies on a disk.
+class Claim {
+ public:
+  virtual ~Claim() = default;
+  // NULL: somebody else has it. Where the system cannot tell, it is given: nobody is stopped for that.
+  static std::unique_ptr<Claim> Take(const std::string& name);  // up to 90 of 0-9 A-Z a-z . _ -
+};
+
 // Memory for secrets: locked (best effort), kept out of dumps where the system can, wiped before it is freed.
 void* SecretAllocate(size_t bytes);  // page aligned; throws LNX_E_OUT_OF_MEMORY
 void SecretFree(void* memory, size_t bytes) noexcept;

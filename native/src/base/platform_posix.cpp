@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -247,23 +250,6 @@ std::vector<std::string> MissingLibraries(const std::vector<std::string>&, const
 
 void* FindSymbol(Library library, const char* name) noexcept { return dlsym(library.handle, name); }
 
-// A mapping that begins on a huge page when it is large: a model of 200 MB then costs a hundred page faults instead of 50,000.
-static void* MapPages(size_t size) {
-  constexpr size_t kHuge = 2u << 20;
-  const size_t extra = size >= 4 * kHuge ? kHuge : 0;
-  void* whole = mmap(nullptr, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (whole == MAP_FAILED || extra == 0) return whole;
-  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), kept = (size + page - 1) / page * page;
-  auto* begin = static_cast<uint8_t*>(whole);
-  const size_t front = (kHuge - reinterpret_cast<uintptr_t>(begin) % kHuge) % kHuge;
-  if (front > 0) munmap(begin, front);
-  if (extra > front) munmap(begin + front + kept, size + extra - front - kept);
-#if defined(MADV_HUGEPAGE)
-  madvise(begin + front, kept, MADV_HUGEPAGE);
-#endif
-  return begin + front;
-}
-
 Library LoadSmartCardLibrary(std::string* error) {
   const char* name = "libpcsclite.so.1";
   Library library{dlopen(name, RTLD_NOW | RTLD_LOCAL)};
@@ -300,38 +286,39 @@ std::string StateFolder(bool per_user) {
   return home.empty() ? "" : JoinPath(home, ".local/state/lnx");
 }
 
-void* SecretAllocate(size_t bytes) {
-  const size_t size = std::max<size_t>(bytes, 1);
-  void* memory = MapPages(size);
-  if (memory == MAP_FAILED)
-    Fail(LNX_E_OUT_OF_MEMORY, {OsErrorText(errno), std::to_string(bytes) + " bytes", "memory for secrets", {}, errno});
-  // Best effort: the limit for unprivileged users is small. Pages are locked as they are touched, so that each is cleared just
-  // before it is filled, by the thread that fills it.
-#if defined(MLOCK_ONFAULT)
-  mlock2(memory, size, MLOCK_ONFAULT);
+namespace {
+
+// A socket's abstract name: no file, gone with its process. A copy of the process made by fork() holds it too.
+class SocketClaim final : public Claim {
+ public:
+  explicit SocketClaim(int socket) : socket_(socket) {}
+  ~SocketClaim() override {
+    if (socket_ >= 0) close(socket_);
+  }
+  SocketClaim(const SocketClaim&) = delete;
+  SocketClaim& operator=(const SocketClaim&) = delete;
+
+ private:
+  int socket_;
+};
+
+}  // namespace
+
+std::unique_ptr<Claim> Claim::Take(const std::string& name) {
+#if defined(__linux__)
+  const int own = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address = {};
+  if (own < 0 || name.size() + 1 > sizeof address.sun_path) return std::make_unique<SocketClaim>(own);
+  address.sun_family = AF_UNIX;
+  std::copy(name.begin(), name.end(), address.sun_path + 1);  // a name that begins with NUL is abstract
+  const auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  auto claim = std::make_unique<SocketClaim>(own);
+  if (bind(own, reinterpret_cast<const sockaddr*>(&address), bytes) != 0 && errno == EADDRINUSE) return nullptr;
+  return claim;
 #else
-  mlock(memory, size);
+  static_cast<void>(name);
+  return std::make_unique<SocketClaim>(-1);
 #endif
-#if defined(MADV_DONTDUMP)
-  madvise(memory, size, MADV_DONTDUMP);
-#endif
-  return memory;
-}
-
-void SecretFree(void* memory, size_t bytes) noexcept {
-  if (memory == nullptr) return;
-  const size_t size = std::max<size_t>(bytes, 1);
-  SecureWipe(memory, size);
-  munmap(memory, size);
-}
-
-void SecureWipe(void* memory, size_t bytes) noexcept { explicit_bzero(memory, bytes); }
-
-void SecretDiscard(void* pages, size_t bytes) noexcept {
-  SecureWipe(pages, bytes);
-  const size_t whole = bytes & ~(static_cast<size_t>(sysconf(_SC_PAGESIZE)) - 1);
-  munlock(pages, whole);
-  madvise(pages, whole, MADV_DONTNEED);
 }
 
 std::string OsErrorText(int64_t os_code) {

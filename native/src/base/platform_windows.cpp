@@ -340,27 +340,25 @@ std::string StateFolder(bool per_user) {
   return base.empty() ? "" : JoinPath(base, "LNX\\state");
 }
 
-void* SecretAllocate(size_t bytes) {
-  void* memory = VirtualAlloc(nullptr, std::max<size_t>(bytes, 1), MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
-  if (memory == nullptr)
-    Fail(LNX_E_OUT_OF_MEMORY, {OsErrorText(GetLastError()), std::to_string(bytes) + " bytes", "memory for secrets"});
-  VirtualLock(memory, bytes);  // best effort: the working set may be too small
-  return memory;
-}
+namespace {
 
-void SecretFree(void* memory, size_t bytes) noexcept {
-  if (memory == nullptr) return;
-  SecureWipe(memory, bytes);
-  VirtualFree(memory, 0, MEM_RELEASE);
-}
+// A named object of the system, of which this is the only handle: the name goes with it.
+class EventClaim final : public Claim {
+ public:
+  explicit EventClaim(HANDLE event) : event_(event) {}
 
-void SecureWipe(void* memory, size_t bytes) noexcept { SecureZeroMemory(memory, bytes); }
+ private:
+  Handle event_;
+};
 
-void SecretDiscard(void* pages, size_t bytes) noexcept {
-  SecureWipe(pages, bytes);
-  const size_t whole = bytes & ~static_cast<size_t>(4095);
-  VirtualUnlock(pages, whole);
-  if (whole > 0) VirtualAlloc(pages, whole, MEM_RESET, PAGE_READWRITE);
+}  // namespace
+
+std::unique_ptr<Claim> Claim::Take(const std::string& name) {
+  const std::wstring everywhere = L"Global\\" + Widen(name);  // in all sessions of this machine
+  const HANDLE event = CreateEventW(nullptr, TRUE, FALSE, everywhere.c_str());
+  const DWORD code = GetLastError();  // denied: another account has it
+  auto claim = std::make_unique<EventClaim>(event);
+  return code == ERROR_ALREADY_EXISTS || code == ERROR_ACCESS_DENIED ? nullptr : std::move(claim);
 }
 
 std::string OsErrorText(int64_t os_code) {

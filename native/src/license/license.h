@@ -11,6 +11,7 @@
 #include "base/span.h"
 #include "container/container.h"
 #include "crypto/crypto.h"
+#include "license/features.h"
 
 namespace lnx::license {
 
@@ -49,7 +50,7 @@ struct License {
   std::vector<LicensedModel> models;  // empty = every model whose family key is carried
   std::vector<WrappedKey> keys;
   std::vector<std::string> revokes, runtime_sha256;
-  std::string features_json = "{}";
+  Features features;
   Grace grace;
   bool evaluation = false;
   std::string where;  // file or token it came from

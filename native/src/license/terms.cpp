@@ -137,20 +137,6 @@ LicensedModel ReadModel(const json& item, const Refusal& refuse) {
   return model;
 }
 
-void ReadFeatures(const Fields& fields, License* license) {
-  if (!fields.Has("features")) return;
-  const json& features = fields.At("features");
-  const auto plain = [](const json& value) { return value.is_boolean() || value.is_number_integer() || value.is_string(); };
-  const auto allowed = [&](const json& value) {
-    return plain(value) ||
-           (value.is_array() && std::all_of(value.begin(), value.end(), [](const json& v) { return v.is_string(); }));
-  };
-  if (!features.is_object() || !std::all_of(features.begin(), features.end(), allowed)) {
-    fields.Bad("features", "names with true/false, whole numbers, texts or lists of texts");
-  }
-  license->features_json = features.dump();
-}
-
 void ReadGrace(const Fields& fields, const Refusal& refuse, Grace* grace) {
   if (!fields.Has("grace")) return;
   const Fields inner(fields.At("grace"), refuse, "grace");
@@ -210,7 +196,7 @@ License ReadTerms(const json& payload, const Refusal& refuse) {
   }
   license.warn_days = static_cast<uint32_t>(fields.Number("warn_days", 0, 3660, 30));
   if (fields.Has("host")) fields.Bad("host", "null: this version cannot bind a licence to a PC");
-  ReadFeatures(fields, &license);
+  if (fields.Has("features")) license.features = ReadFeatures(fields.At("features"), refuse);
   ReadGrace(fields, refuse, &license.grace);
   for (const json& item : fields.List("dongles", 1, kMaxDongles)) license.dongles.push_back(ReadDongle(item, refuse));
   for (const json& item : fields.List("models", 0, kMaxList)) license.models.push_back(ReadModel(item, refuse));

@@ -209,6 +209,11 @@ GpuChoice ChooseGpu(Runtime& runtime, const DeviceRequest& request) {
     choice.index = std::stoi(digits);
   }
   choice.may_fall_back = automatic || request.allow_cpu_fallback;
+  if (!request.no_gpu.empty()) {
+    if (!choice.may_fall_back) Fail(LNX_E_LICENSE_FEATURE, {request.no_gpu, "device \"cpu\" or \"auto\"", "device"});
+    choice.reason = request.no_gpu;
+    return choice;
+  }
   const GpuSurvey survey = SurveyGpus();
   const Refusal refusal = WhyNot(runtime, survey, choice.index);
   if (refusal.status != LNX_OK) {

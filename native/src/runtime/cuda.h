@@ -33,7 +33,7 @@ struct GpuChoice {
   std::string reason;  // why the CPU is used although a GPU was asked for or would have been taken
 };
 
-// LNX_E_DEVICE_NOT_FOUND, LNX_E_DRIVER, LNX_E_DEVICE_UNAVAILABLE, unless the request may fall back.
+// LNX_E_DEVICE_NOT_FOUND, LNX_E_LICENSE_FEATURE, LNX_E_DRIVER, LNX_E_DEVICE_UNAVAILABLE, unless the request may fall back.
 GpuChoice ChooseGpu(Runtime& runtime, const DeviceRequest& request);
 
 // Brings the NVIDIA libraries next to the runtime into the process and appends the provider. LNX_E_DEVICE_UNAVAILABLE.

@@ -43,6 +43,7 @@ struct DeviceRequest {
   std::string device = "auto";  // "auto" | "cpu" | "cuda:N"
   bool allow_cpu_fallback = false;
   uint32_t cpu_threads = 0;
+  std::string no_gpu;  // why the licence allows no GPU, "" = it does
 };
 
 struct Tensor {  // borrowed; valid until the next Run of its slot

@@ -20,9 +20,10 @@ void CopyText(const std::string& text, char* to, size_t capacity) {
 
 }  // namespace
 
-Licensing::Licensing(std::shared_ptr<license::Guard> guard, const LnxInitOptions& options, const std::string& model_json,
-                     const std::string& session_id)
+Licensing::Licensing(std::shared_ptr<license::Guard> guard, license::Seats seats, const LnxInitOptions& options,
+                     const std::string& model_json, const std::string& session_id)
     : guard_(std::move(guard)),
+      seats_(std::move(seats)),
       changed_(options.license_changed),
       user_(options.license_user),
       log_(options.log),

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "license/features.h"
 #include "license/guard.h"
 #include "lnx/lnx.h"
 
@@ -11,9 +12,10 @@ namespace lnx::session {
 
 class Licensing {
  public:
-  // guard NULL: the model needs no licence. model and session name the session in events; "" = write none.
-  Licensing(std::shared_ptr<license::Guard> guard, const LnxInitOptions& options, const std::string& model_json,
-            const std::string& session_id);
+  // guard NULL: the model needs no licence. model and session name the session in events; "" = write none. seats are held as
+  // long as the session.
+  Licensing(std::shared_ptr<license::Guard> guard, license::Seats seats, const LnxInitOptions& options,
+            const std::string& model_json, const std::string& session_id);
   ~Licensing();  // nobody is told any more when it returns
   Licensing(const Licensing&) = delete;
   Licensing& operator=(const Licensing&) = delete;
@@ -24,12 +26,14 @@ class Licensing {
   }
   bool evaluation() const { return guard_ && guard_->license().evaluation; }
   void Fill(LnxLicenseInfo* info) const;
+  std::string FeaturesJson() const { return guard_ ? guard_->license().features.json : "{}"; }
 
  private:
   void Tell(const license::State& state, bool reminder) const;
   void FillFrom(const license::State& state, LnxLicenseInfo* info) const;
 
   std::shared_ptr<license::Guard> guard_;
+  license::Seats seats_;
   LnxLicenseChanged changed_;
   void* user_;
   LnxLog log_;

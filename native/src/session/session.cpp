@@ -181,14 +181,21 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   core.manifest = std::make_shared<const manifest::Manifest>(manifest::Parse(core.container->Read("manifest.json"), model_path));
   const manifest::Manifest& m = *core.manifest;
   const manifest::Graph& graph = m.graphs[0];
+  const license::License* licence = guard ? &guard->license() : nullptr;
+  license::Seats seats;
+  if (licence != nullptr) {
+    license::RequireTool(*licence, manifest::TaskName(m.task));
+    seats = license::Seats::Take(*licence, core.container->manifest().model_id, options.run_slots);
+  }
 
   report("load", 0);
   runtime::Runtime& runtime = runtime::Runtime::Get(options.runtime_dir != nullptr ? options.runtime_dir : "",
-                                                    guard ? guard->license().runtime_sha256 : std::vector<std::string>());
+                                                    licence != nullptr ? licence->runtime_sha256 : std::vector<std::string>());
   runtime::DeviceRequest request;
   request.device = options.device;
   request.allow_cpu_fallback = options.allow_cpu_fallback != 0;
   request.cpu_threads = options.cpu_threads;
+  if (licence != nullptr) request.no_gpu = license::WhyNoGpu(*licence);
   core.model = LoadGraph(*core.container, graph, runtime, request);
   core.image_input = graph.image_input;
   CheckExtraInputs(core);
@@ -232,7 +239,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
                                                                {"threshold", m.thresholds.score}})
                                                      .dump(-1, ' ', false, ordered_json::error_handler_t::replace));
   }
-  core.licensing = std::make_unique<Licensing>(std::move(guard), options, Quoted(m.name), core.session_id);
+  core.licensing = std::make_unique<Licensing>(std::move(guard), std::move(seats), options, Quoted(m.name), core.session_id);
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
@@ -300,5 +307,6 @@ bool Session::SelfTest(LnxSelfTestReport* report) {
 }
 
 void Session::License(LnxLicenseInfo* info) const { state_->core.licensing->Fill(info); }
+std::string Session::FeaturesJson() const { return state_->core.licensing->FeaturesJson(); }
 
 }  // namespace lnx::session

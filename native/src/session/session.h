@@ -30,6 +30,7 @@ class Session {
   // Returns false when a stage is outside its tolerance.
   bool SelfTest(LnxSelfTestReport* report);
   void License(LnxLicenseInfo* info) const;
+  std::string FeaturesJson() const;
 
  private:
   struct State;

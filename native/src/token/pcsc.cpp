@@ -142,7 +142,8 @@ class Pcsclite final : public Transport {
     return code;
   }
 
-  // States that were reported are remembered, so that each change is told once.
+  // States that were reported are remembered, so that each change is told once. That a program begins or ends to use a token is
+  // no change: two of ours would otherwise wake each other without end.
   Code WaitForChange(uint32_t timeout_ms) override {
     std::vector<std::string> names;
     const Code listed = ListReaders(&names);
@@ -162,7 +163,8 @@ class Pcsclite final : public Transport {
     bool changed = fresh;
     known_.clear();
     for (size_t i = 0; i < names.size(); ++i) {
-      changed = changed || (states[i].event & pcsc::kStateChanged) != 0;
+      const pcsc::Word moved = states[i].event ^ states[i].current;
+      changed = changed || (moved & ~(pcsc::kStateChanged | pcsc::kStateUse)) != 0;
       known_[names[i]] = states[i].event & ~pcsc::kStateChanged;
     }
     return changed ? kSuccess : kTimeout;

@@ -39,6 +39,7 @@ constexpr Word kShareShared = 2;
 constexpr Word kProtocolT0 = 1, kProtocolT1 = 2;
 constexpr Word kLeave = 0;
 constexpr Word kStateUnaware = 0, kStateChanged = 2;
+constexpr Word kStateUse = 0x80 | 0x100 | 0x400;  // exclusive, in use, unpowered: what programs do with a token that stays
 constexpr char kNewReader[] = "\\\\?PnP?\\Notification";  // its state changes when a reader comes or goes
 
 using EstablishContext = Long(LNX_PCSC_CALL*)(Word scope, const void*, const void*, Context*);

@@ -117,7 +117,11 @@ TEST_F(Licences, FieldsOutsideTheirRangeAreNamed) {
   EXPECT_EQ(With("features", {{"cameras", 1.5}}), LNX_E_LICENSE_FORMAT);
   EXPECT_EQ(With("runtime_sha256", {"abc"}), LNX_E_LICENSE_FORMAT);
   EXPECT_EQ(With("min_core", "99.0.0"), LNX_E_CORE_TOO_OLD);
-  EXPECT_EQ(With("features", {{"cameras", 4}, {"gpu", true}, {"tools", {"ocr"}}}), 0);
+  EXPECT_EQ(With("features", {{"cameras", 0}}), LNX_E_LICENSE_FORMAT);
+  EXPECT_EQ(With("features", {{"cameras", "4"}}), LNX_E_LICENSE_FORMAT);
+  EXPECT_EQ(With("features", {{"gpu", "yes"}}), LNX_E_LICENSE_FORMAT);
+  EXPECT_EQ(With("features", {{"tools", "ocr"}}), LNX_E_LICENSE_FORMAT);
+  EXPECT_EQ(With("features", {{"cameras", 4}, {"gpu", true}, {"tools", {"ocr"}}, {"measure", "3D"}}), 0);
 }
 
 TEST_F(Licences, AnEvaluationEndsWithin90Days) {
