@@ -1,121 +1,100 @@
-"""An upstream that is dead while events come in, and kill -9 in the middle: what arrives in the end, beside rsyslog doing the same.
+"""An upstream that is dead half of the time, and kill -9: what arrives in the end, of the agent and of rsyslog and syslog-ng.
 
-Both read the same kind of file, both have a disk queue, both deliver with acknowledgements (OTLP; RELP), both are killed at the same
-random moments while their upstream is down half of the time. rsyslog's queue: Disk, syncQueueFiles on, checkpoint after each message.
+All of them read a file to which one program writes an event per millisecond, all have a disk queue, and all get the same faults: the same
+random lives, ended by kill -9, every other one with the upstream down; then the upstream stays and nobody dies any more. What did not
+arrive ten seconds after the last new event is lost; repeated is what the reader of the upstream sees twice. How each is set up stands in
+_outage_peers.py.
+
+Then 30 days without an upstream at 10,000 records a day: the memory of the agent while they lie there, while more comes, and while
+they drain.
 """
 
 from __future__ import annotations
 
 import random
-import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
+from _outage_peers import Contender, LnxAgent, Rsyslog, SyslogNg, free_port, syslog_ng
 from _report import ROOT, claim, report
+from lnx_agent.evidence.keys import AgentKeys
+from lnx_agent.ledger import Ledger
+from lnx_agent.record import draft
 from lnx_common.events import EventFile
 
 sys.path.insert(0, str(ROOT / "tests/agent"))
 from agent_plant import RunningReceiver, agent_toml, receiver_settings, wait_for
-from oracle import Outcome, run
 
-KILLS, BACKLOG = 20, 100_000
-SENDER = """
-global(workDirectory="{work}")
-module(load="imfile" mode="inotify")
-module(load="omrelp")
-input(type="imfile" File="{file}" Tag="bench" reopenOnTruncate="off" PersistStateInterval="1")
-template(name="plain" type="string" string="%msg%\\n")
-action(type="omrelp" target="127.0.0.1" port="{port}" template="plain" action.resumeRetryCount="-1" action.resumeInterval="1"
-       queue.type="Disk" queue.filename="q" queue.syncQueueFiles="on" queue.checkpointInterval="1" queue.saveOnShutdown="on")
-"""
-TARGET = """
-global(workDirectory="{work}")
-module(load="imrelp")
-template(name="plain" type="string" string="%rawmsg%\\n")
-input(type="imrelp" port="{port}" ruleset="keep")
-ruleset(name="keep") {{ action(type="omfile" file="{out}" template="plain" asyncWriting="off" flushOnTXEnd="on") }}
-"""
+KILLS, SEED = 20, 7
+DAYS, PER_DAY, LIVE = 30, 10_000, 25_000
+SECOND = 10**9
 
 
-def rsyslog(folder: Path, name: str, text: str) -> subprocess.Popen[bytes]:
-    config = folder / f"{name}.conf"
-    config.write_text(text, encoding="utf-8")
-    command = [shutil.which("rsyslogd") or "/usr/sbin/rsyslogd", "-n", "-f", str(config), "-i", str(folder / f"{name}.pid")]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def peer(folder: Path) -> dict[str, Any]:
-    """The kill loop with rsyslog as the agent."""
-    chance = random.Random(7)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    work = {name: folder / name for name in ("sender", "target")}
-    for path in work.values():
-        path.mkdir(parents=True)
-    source, out = folder / "events.log", folder / "received.log"
-    texts = {
-        "sender": SENDER.format(work=work["sender"], file=source, port=port),
-        "target": TARGET.format(work=work["target"], port=port, out=out),
-    }
+def contest(one: Contender) -> dict[str, Any]:
+    """The same lives and outages for everybody."""
+    chance = random.Random(SEED)
     written = 0
-    with source.open("a", encoding="utf-8") as file:
-        for kill in range(KILLS):
-            target = rsyslog(folder, "target", texts["target"]) if kill % 2 else None
-            sender = rsyslog(folder, "sender", texts["sender"])
-            end = time.monotonic() + chance.uniform(0.4, 1.2)
-            while time.monotonic() < end:
-                file.write(f"event {written:09d}\n")
-                file.flush()
-                written += 1
-                time.sleep(0.001)
-            sender.kill()
-            sender.wait()
-            (folder / "sender.pid").unlink(missing_ok=True)
-            if target:
-                target.terminate()
-                target.wait()
-    target, sender = rsyslog(folder, "target", texts["target"]), rsyslog(folder, "sender", texts["sender"])
-    seen: Counter[str] = Counter()
-
-    def arrived() -> int:
-        seen.clear()
-        seen.update(re.findall(r"event (\d{9})", out.read_text(encoding="utf-8", errors="replace")) if out.exists() else [])
-        return len(seen)
-
-    best, since = -1, time.monotonic()
-    while time.monotonic() - since < 10 and arrived() < written:  # until nothing came for ten seconds
-        if len(seen) > best:
-            best, since = len(seen), time.monotonic()
+    for life in range(KILLS):
+        up = life % 2 == 1
+        if up:
+            one.upstream(True)
+        one.start()
+        end = time.monotonic() + chance.uniform(1.0, 2.5)
+        while time.monotonic() < end:
+            one.write(written)
+            written += 1
+            time.sleep(0.001)
+        one.kill()
+        if up:
+            one.upstream(False)
+    one.upstream(True)
+    one.start()
+    seen = one.seen()
+    changed = time.monotonic()
+    while time.monotonic() - changed < 10 and len(seen) < written:
         time.sleep(0.5)
-    for process in (sender, target):
-        process.terminate()
-        process.wait()
-    version = subprocess.run(["rsyslogd", "-v"], capture_output=True, text=True, check=False).stdout
+        now = one.seen()
+        if len(now) > len(seen):
+            changed = time.monotonic()
+        seen = now
+    one.kill()
+    one.upstream(False)
     repeated = sum(count - 1 for count in seen.values())
-    return {"who": " ".join(version.split()[:2]), "kills": KILLS, "events": written, "lost": written - len(seen), "repeated": repeated}
+    return {"who": one.name, "kills": KILLS, "events": written, "lost": written - len(seen), "repeated": repeated}
 
 
-def ours(folder: Path) -> dict[str, Any]:
-    """The same with the agent: the oracle's kills with a bad line."""
-    outcome: Outcome = run(7, KILLS, "upstream", folder)
-    doubled = len(outcome.doubled)
-    return {"who": "lnx-agent", "kills": outcome.kills, "events": outcome.obligations, "lost": len(outcome.lost), "repeated": doubled}
+def thirty_days(data: Path) -> None:
+    """What has gathered in the agent's folder after so long: sealed every hour."""
+    ledger = Ledger(data, AgentKeys(data / "keys").signer)
+    step = DAYS * 86400 * SECOND // (DAYS * PER_DAY)
+    now = [time.time_ns() - DAYS * 86400 * SECOND]
+    ledger.live.journal._clock = lambda: now[0]
+    per_hour = PER_DAY // 24
+    for first in range(0, DAYS * PER_DAY, per_hour):
+        rows = []
+        for n in range(first, min(first + per_hour, DAYS * PER_DAY)):
+            now[0] += step
+            rows.append(draft("lnx.run.summary", {"model": "surface-defects", "session": "1-1", "runs": n, "ng": n % 9}, now[0], now[0]))
+        ledger.live.append(rows)
+        ledger.live.seal(1 << 40)
+    ledger.live.close()
 
 
 def drain(folder: Path) -> dict[str, Any]:
-    """A backlog that grew while the upstream was dead: memory while it grows and drains, and how fast it drains."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    """30 days that wait for their upstream: memory while more comes and while they drain, and how fast they drain."""
+    port = free_port()
     toml = agent_toml(folder / "plant", f"http://127.0.0.1:{port}", uplink="receipts = false")
+    begin = time.monotonic()
+    thirty_days(folder / "plant/data")
+    gathered = time.monotonic() - begin
+    backlog = DAYS * PER_DAY
     agent = subprocess.Popen([sys.executable, "-m", "lnx_agent.main", str(toml)])
     process = psutil.Process(agent.pid)
     events = EventFile("inspection", folder / "plant/events")
@@ -127,10 +106,10 @@ def drain(folder: Path) -> dict[str, Any]:
     try:
         wait_for(told("accepted"))
         marks = []
-        for part in range(4):
-            for n in range(BACKLOG // 4):
-                events.write("lnx.error", {"status": part * BACKLOG // 4 + n, "model": "surface-defects"})
-            time.sleep(3)
+        for part in range(3):
+            for n in range(LIVE if part else 0):
+                events.write("lnx.error", {"status": part * LIVE + n, "model": "surface-defects"})
+            time.sleep(5)
             marks.append(process.memory_info().rss / 1e6)
         there = RunningReceiver(receiver_settings(folder / "receiver", port=port))
         begin = time.monotonic()
@@ -142,7 +121,7 @@ def drain(folder: Path) -> dict[str, Any]:
 
         wait_for(lambda: stored() > 0, 120)
         first, begin = stored(), time.monotonic()
-        wait_for(lambda: stored() >= BACKLOG, 300)
+        wait_for(lambda: stored() >= backlog, 900)
         seconds = time.monotonic() - begin
         after = process.memory_info().rss / 1e6
         there.stop()
@@ -150,22 +129,26 @@ def drain(folder: Path) -> dict[str, Any]:
         agent.terminate()
         agent.wait(10)
     return {
-        "who": "drain",
-        "events": BACKLOG,
-        "drain_per_s": round((BACKLOG - first) / seconds),
+        "who": "30 days",
+        "gathered_s": round(gathered, 1),
+        "events": backlog + 2 * LIVE,
+        "drain_per_s": round((backlog - first) / seconds),
         "rss_mb": [round(m, 1) for m in [*marks, after]],
     }
 
 
 def main() -> None:
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as place:
-        rows.append(ours(Path(place) / "ours"))
-        rows.append(drain(Path(place) / "drain"))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        folder = Path(place)
+        rows.append(contest(LnxAgent(folder / "agent")))
+        rows.append(drain(folder / "drain"))
         if shutil.which("rsyslogd") or Path("/usr/sbin/rsyslogd").exists():
-            rows.append(peer(Path(place) / "peer"))
+            rows.append(contest(Rsyslog(folder / "rsyslog")))
         else:
             rows.append({"who": "rsyslog is not installed: apt-get install rsyslog rsyslog-relp"})
+        program = syslog_ng(ROOT / ".cache")
+        rows.append(contest(SyslogNg(folder / "syslog-ng", program)) if program else {"who": "syslog-ng could not be had"})
     memory = rows[1]["rss_mb"]
     claims = [
         claim("events lost by the agent", rows[0]["lost"], "", 0, at_least=False),

@@ -7,8 +7,10 @@ problem. It proves nothing by itself: whoever doubts it runs `lnx agent verify` 
 from __future__ import annotations
 
 import calendar
+import hashlib
 import html
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,6 +59,15 @@ def write_certificate(settings: AgentSettings, month: str, report: Report, folde
     write_durably(paths[0], _page(content).encode())
     write_durably(paths[1], _pdf(content))
     return paths
+
+
+def write_seal(month: str, report: Report, paths: Sequence[Path]) -> Path:
+    """Writes certificate-YYYY-MM.seal, the text for a time stamp: SHA-256 of each file, and the signed root with its size."""
+    lines = [f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths]
+    lines.append(f"root {report.root or '-'} {report.size}")
+    seal = paths[0].with_name(f"certificate-{month}.seal")
+    write_durably(seal, ("\n".join(lines) + "\n").encode())
+    return seal
 
 
 def _content(settings: AgentSettings, month: str, report: Report) -> Content:

@@ -133,6 +133,17 @@ class UsageSettings(Settings):
     holidays: tuple[Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")], ...] = ()
 
 
+class TimestampSettings(Settings):
+    """A time stamp authority (RFC 3161) that stamps the monthly certificates."""
+
+    url: str = Field(pattern=r"^https?://[^\s/]+(/\S*)?$")
+    ca: Path
+    """Certificates in PEM: the authority's root, and those between."""
+    tls_ca: Path | None = None
+    """Certificates to trust for https instead of the system's."""
+    timeout: Seconds = 30.0
+
+
 class AgentSettings(Settings):
     """Everything in agent.toml."""
 
@@ -147,6 +158,7 @@ class AgentSettings(Settings):
     identity: Identity
     seal: SealSettings = SealSettings()
     usage: UsageSettings = UsageSettings()
+    timestamp: TimestampSettings | None = None
     uplink: tuple[UplinkSettings, ...] = ()
 
 

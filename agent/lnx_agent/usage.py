@@ -6,6 +6,8 @@ Definitions (minutes of the site's local time; a month is the sum of its days' n
     up       plan minutes in which a session was open or a run happened         up / plan  = 가동률
     used     plan minutes with at least one run                                 used / up  = 활용률
     fault    plan minutes between a session that ended without its stop event and the next start      1 - fault / plan = 가용도
+    overrides / runs = 개입률: verdicts that a person changed (lnx.override)
+    submitted / due = 제출률: finished days of the log that an uplink has delivered whole (submission.py)
     stopped  plan minutes after a clean stop; unknown: plan minutes that nothing explains, never hidden
 
 Latencies are means of the per-minute percentiles, weighted by runs; the maximum is the true one.
@@ -32,11 +34,12 @@ from lnx_agent.evidence.verify import journal_rows
 from lnx_agent.record import Parsed, parsed
 from lnx_agent.segment import SegmentReader
 from lnx_agent.stream import segments_in
+from lnx_agent.submission import submitted
 
 MINUTE_NS = 60 * 10**9
 QUIET_MINUTES = 60
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-EVENTS = ("lnx.session.start", "lnx.session.stop", "lnx.run.summary", "lnx.error")
+EVENTS = ("lnx.session.start", "lnx.session.stop", "lnx.run.summary", "lnx.error", "lnx.override")
 
 
 @dataclass
@@ -56,6 +59,10 @@ class Usage:
     review: int = 0
     undefined: int = 0
     errors: int = 0
+    overrides: int = 0
+    due: int = 0
+    """Days, as the next."""
+    submitted: int = 0
     latency_p50: float = 0.0
     """Sum over minutes of runs × µs, as the next two; divide by runs."""
     latency_p95: float = 0.0
@@ -69,6 +76,8 @@ class Usage:
             "utilisation": _share(self.used, self.up),
             "availability": None if not self.plan else 1 - self.fault / self.plan,
             "ng_rate": _share(self.ng, self.runs),
+            "override_rate": _share(self.overrides, self.runs),
+            "submission_rate": _share(self.submitted, self.due),
             "error_rate": _share(self.errors, self.runs + self.errors),
             "latency_p50_ms": _share(self.latency_p50, self.runs * 1000.0),
             "latency_p95_ms": _share(self.latency_p95, self.runs * 1000.0),
@@ -100,7 +109,12 @@ def month_usage(settings: AgentSettings, month: str) -> Month:
     count = calendar.monthrange(year, number)[1]
     begin = int(first.timestamp()) * 10**9
     end = int((first + timedelta(days=count)).timestamp()) * 10**9
-    return usage_of(records_between(settings.data, begin - 7 * 86400 * 10**9, end), settings.usage, first.date(), count)
+    usage = usage_of(records_between(settings.data, begin - 7 * 86400 * 10**9, end), settings.usage, first.date(), count)
+    for day, whole in submitted(settings.data, [date.fromisoformat(one.day) for one in usage.days], zone, datetime.now(zone)).items():
+        row = usage.days[(day - first.date()).days]
+        row.due, row.submitted = 1, int(whole)
+    usage.total.due, usage.total.submitted = sum(row.due for row in usage.days), sum(row.submitted for row in usage.days)
+    return usage
 
 
 def day_usage(settings: AgentSettings, day: date) -> Usage:
@@ -188,6 +202,8 @@ class _Minutes:
 def _count(usage: Usage, record: Parsed) -> None:
     if record.event == "lnx.error":
         usage.errors += 1
+    if record.event == "lnx.override":
+        usage.overrides += int(record.attributes.get("count") or 0)
     if record.event != "lnx.run.summary":
         return
     values = {name: record.attributes.get(name) or 0 for name in record.attributes}
@@ -234,12 +250,17 @@ COLUMNS = (
     ("review", "재검"),
     ("undefined", "판정불가"),
     ("ng_rate", "불량률"),
+    ("overrides", "판정 변경 수"),
+    ("override_rate", "개입률"),
     ("errors", "오류"),
     ("error_rate", "오류율"),
     ("latency_p50_ms", "응답 p50(ms)"),
     ("latency_p95_ms", "응답 p95(ms)"),
     ("latency_p99_ms", "응답 p99(ms)"),
     ("latency_max_us", "응답 최대(µs)"),
+    ("due", "제출 대상(일)"),
+    ("submitted", "제출(일)"),
+    ("submission_rate", "제출률"),
 )
 NOT_APPLICABLE = "해당 없음"
 

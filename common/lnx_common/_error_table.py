@@ -210,4 +210,11 @@ ERRORS: dict[int, ErrorText] = {
         "see the reason in the text; `lnx agent doctor` checks address, certificate and token",
         "메시지의 사유를 확인하십시오. `lnx agent doctor`가 주소, 인증서, 토큰을 점검합니다",
     ),
+    808: ErrorText(
+        "STAMP_REFUSED",
+        "There is no time stamp that proves anything",
+        "유효한 시점확인(타임스탬프)을 받지 못했습니다",
+        "check url and ca under [timestamp] in agent.toml; the certificate without a stamp is written all the same",
+        "agent.toml의 [timestamp]에서 url과 ca를 확인하십시오. 타임스탬프가 없는 확인서는 그대로 저장됩니다",
+    ),
 }

@@ -200,6 +200,20 @@ EVENTS: dict[str, EventText] = {
         "The configuration was taken over, refused or rolled back.",
         "설정이 적용되었거나 거부되었거나 이전으로 되돌려졌습니다.",
     ),
+    "lnx.override": EventText(
+        "program",
+        9,
+        False,
+        {
+            "session": "text",
+            "count": "integer",
+            "from_verdict": "text",
+            "to_verdict": "text",
+            "role": "text",
+        },
+        "A person changed verdicts of the solution.",
+        "작업자가 솔루션의 판정을 변경했습니다.",
+    ),
     "agent.start": EventText(
         "agent",
         9,

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 from lnx_agent import agent as module
 from lnx_agent.agent import Agent
 from lnx_agent.config import UsageSettings, load_agent
+from lnx_agent.delivery.position import Positions
 from lnx_agent.evidence.notes import Signer
 from lnx_agent.intake import Intake
 from lnx_agent.ledger import Ledger
 from lnx_agent.record import Parsed, draft, parsed
+from lnx_agent.submission import submitted
 from lnx_agent.usage import usage_of
 from lnx_agent.wire import plain_record, record_parts
 from lnx_common.clocks import SystemClock
@@ -288,6 +290,27 @@ def test_yesterdays_usage_is_told_once(tmp_path: Path, monkeypatch: pytest.Monke
             assert [day["runs"] for day in told] == [0, 300]  # the day before yesterday, and yesterday
 
 
+def test_a_day_counts_as_submitted_when_an_uplink_has_delivered_all_of_it(tmp_path: Path) -> None:
+    zone, day = ZoneInfo("Asia/Seoul"), date(2026, 11, 20)
+    noon = int(datetime(2026, 11, 20, 12, tzinfo=zone).timestamp()) * 10**9
+    ledger = Ledger(tmp_path, SIGNER)
+    live = ledger.live
+    for n in range(3):  # noon of three days: the first sealed, the others in the journal
+        live.journal._clock = lambda n=n: noon + (n - 1) * 86400 * 10**9
+        live.append([draft("lnx.error", {"status": n}, 1, 1)] * 10)
+        if n == 0:
+            live.seal(10**9)
+    days = [day + timedelta(days=n) for n in (-2, -1, 0, 1)]
+    now = datetime(2026, 11, 21, 18, tzinfo=zone)
+    assert submitted(tmp_path, days, zone, now) == {days[1]: False, days[2]: False}  # no record on the first, the last is not over
+    positions = Positions(tmp_path / "uplinks/agency/position")
+    for delivered, expected in ((9, [False, False]), (10, [True, False]), (19, [True, False]), (20, [True, True])):
+        positions.next = {live.id: delivered}
+        positions.save()
+        assert list(submitted(tmp_path, days, zone, now).values()) == expected
+    live.close()
+
+
 USAGE_DAY = datetime(2026, 11, 20, tzinfo=ZoneInfo("Asia/Seoul"))
 
 
@@ -299,6 +322,7 @@ def _at(hours: float, event: str, **attributes: object) -> Parsed:
 def test_usage_counts_minutes_as_the_guide_defines_them() -> None:
     records = [_at(9, "lnx.session.start", session="1-1")]
     records += [_at(10 + n / 60, "lnx.run.summary", session="1-1", runs=10, ng=2, latency_p50_us=1000) for n in range(60)]
+    records += [_at(11.5, "lnx.override", session="1-1", count=7, from_verdict="NG", to_verdict="OK", role="operator")]
     records += [_at(12, "lnx.session.stop", session="1-1")]
     records += [_at(13, "lnx.session.start", session="2-2"), _at(14, "lnx.run.summary", session="2-2", runs=1)]
     records += [_at(15, "lnx.session.start", session="3-3"), _at(17.98, "lnx.run.summary", session="3-3", runs=1)]
@@ -311,5 +335,6 @@ def test_usage_counts_minutes_as_the_guide_defines_them() -> None:
     assert 61 <= day.used <= 65
     rates = day.rates()
     assert rates["ng_rate"] == 120 / 602
+    assert rates["override_rate"] == 7 / 602
     holiday = usage_of(records, UsageSettings(holidays=("2026-11-20",)), USAGE_DAY.date(), 1).days[0]
     assert (holiday.plan, holiday.rates()["availability"]) == (0, None)

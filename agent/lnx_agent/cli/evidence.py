@@ -10,12 +10,13 @@ import typer
 from lnx_common.console import NOT_WELL, out, print_json, reported
 from lnx_common.files import InstanceLock
 
-from lnx_agent.certificate import month_bounds, write_certificate
+from lnx_agent.certificate import month_bounds, write_certificate, write_seal
 from lnx_agent.cli.days import day_ns, when
 from lnx_agent.cli.messages import say
 from lnx_agent.config import load_agent
 from lnx_agent.evidence.keys import AgentKeys
 from lnx_agent.evidence.notes import NoteError, Verifier
+from lnx_agent.evidence.timestamp import stamp
 from lnx_agent.evidence.verify import Report, verify_folder
 from lnx_agent.inbox import leave_note
 from lnx_agent.usage import month_usage, write_usage
@@ -72,7 +73,12 @@ def certificate_command(
         settings = load_agent(config)
         begin, end = month_bounds(month, settings.usage.timezone)
         report = verify_folder(settings.data, begin, end)
-        for path in write_certificate(settings, month, report, output):
+        paths = write_certificate(settings, month, report, output)
+        if settings.timestamp is not None:
+            seal = write_seal(month, report, paths)
+            stamp(seal, settings.timestamp)
+            paths += [seal, seal.with_name(seal.name + ".tsr")]
+        for path in paths:
             out.print(f"{say('written')}: {path}", markup=False)
         raise typer.Exit(0 if report.complete else NOT_WELL)
 
