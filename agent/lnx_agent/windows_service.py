@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lnx_common.errors import PlantError
 from lnx_common.service import StopSignal
@@ -26,10 +26,19 @@ def _pywin32(name: str) -> Any:
 
 
 servicemanager, win32service, win32serviceutil = (_pywin32(name) for name in ("servicemanager", "win32service", "win32serviceutil"))
-Framework: Any = win32serviceutil.ServiceFramework if win32serviceutil is not None else object
+if TYPE_CHECKING:
+
+    class Framework:
+        """What pywin32's ServiceFramework is to us."""
+
+        def __init__(self, arguments: object) -> None: ...
+        def ReportServiceStatus(self, status: int, waitHint: int = 0) -> None: ...  # noqa: N802, N803
+
+else:
+    Framework = win32serviceutil.ServiceFramework if win32serviceutil is not None else object
 
 
-class AgentService(Framework):  # type: ignore[misc]
+class AgentService(Framework):
     """What the service control manager starts."""
 
     _svc_name_ = NAME
