@@ -43,6 +43,7 @@ from lnx_agent.usage import day_usage
 POLL_S = 0.1
 REFUSED_WAIT_S = 1.0
 LONGEST_SILENCE_NS = 600 * 10**9
+SETTINGS_S = 0.5  # two looks make a change
 PRUNE_S = 60.0
 USAGE_S = 600.0
 USAGE = "usage"  # cursor: the last day that was summed up
@@ -132,13 +133,13 @@ class Agent:
         clock = self.clock
         watch, timers = ClockWatch(clock), _Timers(self.settings, clock)
         status, prune, refill = Every(1.0, clock, at_once=True), Every(PRUNE_S, clock), Every(30.0, clock)
-        usage = Every(USAGE_S, clock)
+        usage, look = Every(USAGE_S, clock), Every(SETTINGS_S, clock)
         while not stop.is_set():
             if status.due():
                 notifier.send("WATCHDOG=1")
                 self._write_status(running=True)
-                if self._take_over_settings():
-                    timers = _Timers(self.settings, clock)
+            if look.due() and self._take_over_settings():
+                timers = _Timers(self.settings, clock)
             try:
                 change = watch.look()
                 if change is not None:

@@ -84,6 +84,7 @@ def test_a_disk_that_refuses_is_an_alarm_within_five_seconds_and_costs_nothing(t
         wait_for(lambda: "storage" not in one.alarms() and "alarm storage is over" in one.said.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_a_slow_disk_slows_nobody_down_and_takes_no_memory(tmp_path: Path) -> None:
     with plant(tmp_path) as one, one.disk.failing("fsync-slow"):
         before = psutil.Process(one.agent.pid).memory_info().rss

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from agent_plant import agent_toml, receiver_settings, running_receiver, wait_for
+from lnx_agent import ownlog
 from lnx_agent.agent import Agent
-from lnx_agent.ownlog import FILE_BYTES, OLDER_FILES, OwnLog
 from lnx_agent.reload import LAST_GOOD, SettingsFile
 from lnx_common.config import ConfigError
 from lnx_common.events import EventFile
@@ -125,12 +125,13 @@ def test_a_broken_file_without_anything_good_before_is_refused(tmp_path: Path) -
         SettingsFile(toml).start()
 
 
-def test_the_agents_own_log_never_grows_beyond_its_files(tmp_path: Path) -> None:
-    log = OwnLog(tmp_path)
-    for n in range(70_000):
+def test_the_agents_own_log_never_grows_beyond_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownlog, "FILE_BYTES", 20_000)
+    log = ownlog.OwnLog(tmp_path)
+    for n in range(2_000):
         log.info(f"{n} " + "x" * 100)
     log.close()
     files = sorted(tmp_path.iterdir())
-    assert len(files) == 1 + OLDER_FILES
-    assert sum(path.stat().st_size for path in files) <= FILE_BYTES * (1 + OLDER_FILES)
-    assert "69999 " in (tmp_path / "agent.log").read_text(encoding="utf-8").splitlines()[-1]
+    assert len(files) == 1 + ownlog.OLDER_FILES
+    assert sum(path.stat().st_size for path in files) <= 20_000 * (1 + ownlog.OLDER_FILES)
+    assert "1999 " in (tmp_path / "agent.log").read_text(encoding="utf-8").splitlines()[-1]
