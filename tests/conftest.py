@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +24,19 @@ from onnx import TensorProto, helper, numpy_helper
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTURE_LABELS = ["dark", "bright"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def socket_folder() -> Iterator[Path]:
+    """Where a test's own smart-card service listens, one folder per process.
+
+    libpcsclite remembers the socket of its first call, also where no reader is; so it is told before any test of any area asks.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="lnx-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PCSCLITE_CSOCK_NAME", str(folder / "pcscd.comm"))
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

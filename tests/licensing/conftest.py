@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from plant import Plant
-from smartcard_service import SOCKET, why_not
+from smartcard_service import why_not
 from supplier_desk import Desk, new_desk
 from virtual_reader import VirtualReader
-
-
-@pytest.fixture(scope="session", autouse=True)
-def socket_folder() -> Iterator[Path]:
-    """One per process, told before anything asks: libpcsclite remembers the socket of its first call, also where no reader is."""
-    folder = Path(tempfile.mkdtemp(prefix="lnx-"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PCSCLITE_CSOCK_NAME", str(folder / SOCKET))
-        yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from pathlib import Path
 from virtual_token.vpcd import PORT
 
 SOCKET_FOLDER = Path("/run/pcscd")
-SOCKET = "pcscd.comm"
+SOCKET = "pcscd.comm"  # as tests/conftest.py tells it to libpcsclite
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 PACKAGES = "pcscd vsmartcard-vpcd"
 READER = "Virtual Reader"
