@@ -35,6 +35,7 @@ static class Native {
     public IntPtr progress, progress_user, log, log_user, program, license_file;
     public uint license_wait_ms, reserved;
     public IntPtr license_changed, license_user;
+    public uint tile_width, tile_height; public double tile_overlap;
   }
 
   [StructLayout(LayoutKind.Sequential)]

@@ -267,6 +267,9 @@ class Session {
     if (!o["threshold"].is_none()) options.threshold = o["threshold"].cast<double>();
     if (!o["guard_band"].is_none()) options.guard_band = o["guard_band"].cast<double>();
     if (!o["min_area_px"].is_none()) options.min_area_px = o["min_area_px"].cast<double>();
+    options.tile_width = number("tile_width");
+    options.tile_height = number("tile_height");
+    if (!o["tile_overlap"].is_none()) options.tile_overlap = o["tile_overlap"].cast<double>();
     const auto thresholds = o["class_thresholds"].cast<std::vector<float>>(),
                areas = o["class_min_areas_px"].cast<std::vector<float>>();
     options.class_thresholds = thresholds.data();

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from types import TracebackType
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from lnx.images import read_image
 from lnx.result import Result
 
 WANT = {"label_map": 1, "score_map": 2, "rle": 4, "no_polygons": 8}
+NO_TILES = 2**32 - 1  # UINT32_MAX of lnx.h
 Picture = NDArray[Any] | str | os.PathLike[str]
 Box = tuple[int, int, int, int]
 
@@ -75,6 +76,9 @@ class Session:
         key_file: family key file for encrypted models.
         trusted_keys: public container keys (PEM files) to trust besides the trust folder.
         want: extras for every run: ``"label_map"``, ``"score_map"``, ``"rle"``, ``"no_polygons"``.
+        tile: ``(width, height)``: larger images go through a detector in tiles of this size, and their objects are merged; False: never;
+            None = as the model declares.
+        tile_overlap: share of a tile that its neighbour repeats at least, 0..0.75; None = as the model declares, else 0.2.
         events: write the event log where a folder for it exists.
         license_file: licence, or folder of licences; None = ``LNX_LICENSE_DIR``, the product's folder, then the tokens.
         license_wait: seconds to wait for the dongle; None = as the licence says.
@@ -107,6 +111,8 @@ class Session:
         key_file: str | os.PathLike[str] | None = None,
         trusted_keys: Sequence[str | os.PathLike[str]] = (),
         want: Iterable[str] = (),
+        tile: tuple[int, int] | Literal[False] | None = None,
+        tile_overlap: float | None = None,
         events: bool = True,
         license_file: str | os.PathLike[str] | None = None,
         license_wait: float | None = None,
@@ -133,6 +139,9 @@ class Session:
                 "key_file": None if key_file is None else os.fspath(key_file),
                 "trusted_keys": [os.fspath(key) for key in trusted_keys],
                 "want": _flags(want),
+                "tile_width": NO_TILES if tile is False else tile[0] if tile else 0,
+                "tile_height": NO_TILES if tile is False else tile[1] if tile else 0,
+                "tile_overlap": tile_overlap,
                 "no_events": int(not events),
                 "license_file": None if license_file is None else os.fspath(license_file),
                 "license_wait_ms": 0 if license_wait is None else max(1, round(license_wait * 1000)),

@@ -83,6 +83,7 @@ NIGHTLY_PACKAGES = (
 PARITY: dict[str, tuple[tuple[str, ...], ...]] = {
     "parity-venv": (
         ("torch==2.13.0", "torchvision==0.28.0", "timm==1.0.31", "transformers==5.23.0", "effdet==0.4.1", "anomalib==2.7.0"),
+        ("pillow==11.3.0",),  # docs/decisions/pillow-order.md
         (
             "onnx",
             "onnxruntime==1.31.1",

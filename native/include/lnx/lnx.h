@@ -239,6 +239,11 @@ typedef struct LnxInitOptions {
   uint32_t reserved;
   LnxLicenseChanged license_changed;
   void* license_user;
+  /* Detectors: images larger than this go through the model in tiles, whose objects are merged. 0 = as the manifest declares,
+   * UINT32_MAX = never. */
+  uint32_t tile_width, tile_height;
+  double
+      tile_overlap; /* share of a tile that its neighbour repeats at least, 0..0.75; NaN = as the manifest declares, else 0.2 */
 } LnxInitOptions;
 
 typedef struct LnxImage {

@@ -87,6 +87,8 @@ class Options {
   Options& Threshold(double threshold) { return options_.threshold = threshold, *this; }
   Options& GuardBand(double half_width) { return options_.guard_band = half_width, *this; }
   Options& MinArea(double pixels) { return options_.min_area_px = pixels, *this; }
+  Options& Tiles(uint32_t width, uint32_t height) { return options_.tile_width = width, options_.tile_height = height, *this; }
+  Options& TileOverlap(double share) { return options_.tile_overlap = share, *this; }
   Options& ClassThresholds(std::vector<float> values) { return class_thresholds_ = std::move(values), *this; }
   Options& ClassMinAreas(std::vector<float> pixels) { return class_min_areas_ = std::move(pixels), *this; }
   Options& Progress(LnxProgress progress, void* user) {

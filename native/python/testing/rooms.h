@@ -5,4 +5,5 @@
 
 #include <atomic>
 
+void BindTiling(pybind11::module_& m);
 void BindTokens(pybind11::module_& m);

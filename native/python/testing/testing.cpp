@@ -212,6 +212,7 @@ PYBIND11_MODULE(lnx_testing, m) {
   m.def("open_status", &OpenStatus);
   m.def("flip_statuses", &FlipStatuses);
   m.def("truncation_statuses", &TruncationStatuses);
+  BindTiling(m);
   BindTokens(m);
   m.def("hpke_seal",
         [](const py::bytes& r, const py::bytes& i, const py::bytes& a, const py::bytes& p) { return HpkeSeal(r, i, a, p); });

@@ -67,6 +67,7 @@ void LNX_CALL LnxInitOptionsInitSized(LnxInitOptions* options, uint32_t struct_s
   filled.threshold = kNotGiven;
   filled.guard_band = kNotGiven;
   filled.min_area_px = kNotGiven;
+  filled.tile_overlap = kNotGiven;
   FillStruct(options, struct_size, filled);
 }
 

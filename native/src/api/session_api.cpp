@@ -57,6 +57,11 @@ LnxInitOptions CompleteOptions(const LnxInitOptions* given) {
   RequireRange(options.warm_up_runs, 1, 1000, "options.warm_up_runs");
   RequireFraction(options.guard_band, 1e6, "options.guard_band");
   RequireFraction(options.min_area_px, 1e12, "options.min_area_px");
+  RequireFraction(options.tile_overlap, manifest::kMaxTileOverlap, "options.tile_overlap");
+  if (options.tile_width != std::numeric_limits<uint32_t>::max() && (options.tile_width != 0 || options.tile_height != 0)) {
+    RequireRange(options.tile_width, 16, manifest::kMaxImageSide, "options.tile_width");
+    RequireRange(options.tile_height, 16, manifest::kMaxImageSide, "options.tile_height");
+  }
   if (options.class_threshold_count > 0) RequirePointer(options.class_thresholds, "options.class_thresholds");
   if (options.class_min_area_count > 0) RequirePointer(options.class_min_areas_px, "options.class_min_areas_px");
   return options;

@@ -203,6 +203,15 @@ Limits ParseLimits(const json& value) {
   return limits;
 }
 
+Tiling ParseTiling(const json& value) {
+  ObjectReader r(value, "tiling");
+  Tiling tiling;
+  ParseSize(r, &tiling.width, &tiling.height);
+  tiling.overlap = r.Number("overlap", 0.2, 0, kMaxTileOverlap);
+  r.Done();
+  return tiling;
+}
+
 Manifest ParseDocument(const json& document) {
   ObjectReader r(document, "");
   Manifest m;
@@ -236,6 +245,7 @@ Manifest ParseDocument(const json& document) {
   if (const json* golden = r.FindArray("golden", 64)) m.golden = ParseGoldens(*golden);
   if (const json* tolerance = r.Find("tolerance")) m.tolerance = ParseTolerance(*tolerance);
   if (const json* limits = r.Find("limits")) m.limits = ParseLimits(*limits);
+  if (const json* tiling = r.Find("tiling")) m.tiling = ParseTiling(*tiling);
   r.Done();
   return m;
 }

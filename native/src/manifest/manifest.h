@@ -18,6 +18,7 @@ namespace lnx::manifest {
 
 constexpr int kSchemaMajor = 1;
 constexpr int32_t kMaxImageSide = 30000;  // pixels
+constexpr double kMaxTileOverlap = 0.75;
 
 enum class DType { kF32, kF16, kU8, kI32, kI64, kU16, kBool };  // "f32" "f16" "u8" "i32" "i64" "u16" "bool"
 size_t DTypeBytes(DType dtype);
@@ -203,6 +204,12 @@ struct Limits {
   int32_t min_width = 1, min_height = 1, max_width = 30000, max_height = 30000;
 };
 
+// {"size":[640,640],"overlap":0.2}: images larger than a tile go through the model in tiles; detectors without masks only.
+struct Tiling {
+  int32_t width = 0, height = 0;  // pixels of the image
+  double overlap = 0.2;           // share of a tile's side that its neighbour repeats at least
+};
+
 struct Manifest {
   std::string schema;                                       // "1.0"
   std::string name, version, title, trainer, created, uid;  // "model": {...}
@@ -221,6 +228,7 @@ struct Manifest {
   std::vector<Golden> golden;
   Tolerance tolerance;
   Limits limits;
+  std::optional<Tiling> tiling;
 
   const Label* FindLabel(int32_t id) const;
   const Graph* FindGraph(const std::string& id) const;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "session/parameters.h"
 #include "session/stages.h"
 #include "session/text.h"
+#include "session/tiling.h"
 
 namespace lnx::session {
 
@@ -31,7 +33,8 @@ struct RunSlot {
   std::vector<image::Scratch> scratch;  // per image of the batch
   std::vector<image::Geometry> geometry;
   std::vector<image::Developed> developed;  // camera pictures of the batch
-  std::vector<LnxImage> parts;              // of one image, when several are asked for
+  TileMerger tiles;
+  std::vector<LnxImage> parts;  // of one image, when several are asked for
   std::vector<runtime::Tensor> outputs;
   decode::WorkspacePtr workspace;
   std::vector<StageSlot> stages;
@@ -79,6 +82,7 @@ struct Core {
   std::unique_ptr<image::Pipeline> pipeline;
   std::unique_ptr<decode::Decoder> decoder;
   std::vector<std::unique_ptr<Stage>> stages;  // after the decoder
+  std::optional<manifest::Tiling> tiling;      // of images that are larger than a tile
   std::unique_ptr<TextReader> text;            // instead of pipeline and decoder, for task "ocr"
   std::shared_ptr<result::Pool> results;
   std::unique_ptr<Parameters> parameters;

@@ -140,13 +140,35 @@ void Conclude(Core& core, const RunSlot& slot, const Inspection& own, result::Ar
   }
 }
 
+// One image (or tile) of the batch that has just run: its outputs as classes, objects, regions.
+void DecodeOne(const Core& core, RunSlot& slot, const uint8_t* tensor, uint32_t index, result::Arena& arena,
+               result::ImageResult* result) {
+  decode::Job job;
+  job.outputs = slot.outputs.data();
+  job.output_count = slot.outputs.size();
+  job.batch_index = index;
+  job.geometry = &slot.geometry[index];
+  job.params = &slot.params;
+  if (core.model->inputs()[core.image_input].dtype == manifest::DType::kF32) {
+    job.input = reinterpret_cast<const float*>(tensor + index * core.pipeline->TensorBytes());
+    job.input_elements = core.pipeline->TensorBytes() / sizeof(float);
+  }
+  core.decoder->Decode(job, *slot.workspace, arena, result);
+}
+
+void Infer(const Core& core, RunSlot& slot, runtime::Slot& bound, LnxTimings* times) {
+  bound.Run(times);
+  slot.outputs.resize(bound.output_count());
+  for (size_t o = 0; o < bound.output_count(); ++o) slot.outputs[o] = bound.Output(o);
+  decode::CheckOutputs(*core.manifest, slot.outputs.data(), slot.outputs.size());
+}
+
 // A batch of images, each as one input of the model.
 void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count, uint32_t chunk, result::Storage* filling,
               result::ImageResult* results, int64_t begin, int64_t queued_at) {
   const size_t tensor_bytes = core.pipeline->TensorBytes();
   runtime::Slot& bound = core.SlotFor(slot, chunk);
   auto* tensor = static_cast<uint8_t*>(bound.Input(core.image_input));
-  const bool floats = core.model->inputs()[core.image_input].dtype == manifest::DType::kF32;
   Inspection own[64];
   for (uint32_t i = 0; i < count; ++i) {
     const int64_t at = NowMicros();
@@ -157,31 +179,64 @@ void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count,
     results[i].summary.timings.pre = static_cast<uint32_t>(NowMicros() - at);
   }
   LnxTimings model{};
-  bound.Run(&model);
-  slot.outputs.resize(bound.output_count());
-  for (size_t o = 0; o < bound.output_count(); ++o) slot.outputs[o] = bound.Output(o);
-  decode::CheckOutputs(*core.manifest, slot.outputs.data(), slot.outputs.size());
+  Infer(core, slot, bound, &model);
   for (uint32_t i = 0; i < count; ++i) {
     const int64_t at = NowMicros();
     LnxTimings& t = results[i].summary.timings;
     t.host_to_device = model.host_to_device;
     t.infer = model.infer;
     t.device_to_host = model.device_to_host;
-    decode::Job job;
-    job.outputs = slot.outputs.data();
-    job.output_count = slot.outputs.size();
-    job.batch_index = i;
-    job.geometry = &slot.geometry[i];
-    job.params = &slot.params;
-    if (floats) {
-      job.input = reinterpret_cast<const float*>(tensor + i * tensor_bytes);
-      job.input_elements = tensor_bytes / sizeof(float);
-    }
-    core.decoder->Decode(job, *slot.workspace, filling->arena, &results[i]);
+    DecodeOne(core, slot, tensor, i, filling->arena, &results[i]);
     t.post = static_cast<uint32_t>(NowMicros() - at);
     RunStages(core, slot, own[i], &results[i], &t);
     Conclude(core, slot, own[i], filling->arena, &results[i], begin, queued_at);
   }
+}
+
+// A large image, tile by tile, as many at once as the model takes.
+void RunTiled(Core& core, RunSlot& slot, const LnxImage& image, result::Storage* filling, result::ImageResult* result,
+              int64_t begin, int64_t queued_at) {
+  int64_t at = NowMicros();
+  const auto lap = [&at] {
+    const int64_t before = at;
+    at = NowMicros();
+    return static_cast<uint32_t>(at - before);
+  };
+  const Inspection own = Receive(core, image, slot.developed.data(), result);
+  LnxTimings& t = result->summary.timings;
+  TileMerger& merger = slot.tiles;
+  PlaceTiles(own.roi, *core.tiling, &merger.tiles);
+  merger.tile_of.clear();
+  const size_t tensor_bytes = core.pipeline->TensorBytes();
+  const auto n = static_cast<uint32_t>(merger.tiles.size());
+  const auto most = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : core.max_batch);
+  for (uint32_t first = 0; first < n; first += most) {
+    const uint32_t count = std::min(most, n - first);
+    runtime::Slot& bound = core.SlotFor(slot, core.fixed_batch > 0 ? core.fixed_batch : count);
+    auto* tensor = static_cast<uint8_t*>(bound.Input(core.image_input));
+    for (uint32_t i = 0; i < count; ++i) {
+      const LnxRect& tile = merger.tiles[first + i];
+      const image::View view = image::PartOf(own.view, {tile.x - own.roi.x, tile.y - own.roi.y, tile.width, tile.height});
+      core.pipeline->Run(view, tile, image.width, image.height, tensor + i * tensor_bytes, &slot.scratch[i], &slot.geometry[i]);
+      FillExtraInputs(core, slot.geometry[i], i, &bound);
+    }
+    t.pre += lap();
+    LnxTimings model{};
+    Infer(core, slot, bound, &model);
+    t.host_to_device += model.host_to_device;
+    t.infer += model.infer;
+    t.device_to_host += model.device_to_host;
+    lap();
+    for (uint32_t i = 0; i < count; ++i) {
+      DecodeOne(core, slot, tensor, i, filling->arena, result);
+      merger.tile_of.resize(result->objects.size(), first + i);
+    }
+    t.post += lap();
+  }
+  merger.Merge(own.roi, core.manifest->nms.class_aware, slot.params.nms_iou, slot.params.max_objects, &result->objects);
+  t.post += lap();
+  RunStages(core, slot, own, result, &t);
+  Conclude(core, slot, own, filling->arena, result, begin, queued_at);
 }
 
 // Text: every image decides the sizes of its inputs itself.
@@ -202,6 +257,10 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
   result::ImageResult* results = filling->images.data();
   if (core.text != nullptr) {
     for (uint32_t i = 0; i < n; ++i) RunText(core, slot, images[i], filling.get(), &results[i], begin, queued_at);
+    return filling.Release();
+  }
+  if (core.tiling) {
+    for (uint32_t i = 0; i < n; ++i) RunTiled(core, slot, images[i], filling.get(), &results[i], begin, queued_at);
     return filling.Release();
   }
   const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : std::min(n, core.max_batch));

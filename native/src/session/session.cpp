@@ -1,8 +1,10 @@
 #include "session/session.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
@@ -121,6 +123,26 @@ void BuildPipeline(Core& core, runtime::Runtime& runtime, const runtime::DeviceR
   }
 }
 
+// What the caller asks for, else what the manifest declares.
+std::optional<manifest::Tiling> TilingOf(const manifest::Manifest& m, const LnxInitOptions& options) {
+  constexpr uint32_t kNever = std::numeric_limits<uint32_t>::max();
+  std::optional<manifest::Tiling> tiling = m.tiling;
+  if (options.tile_width == kNever) return std::nullopt;
+  if (options.tile_width != 0) {
+    if (!tiling) tiling.emplace();
+    tiling->width = static_cast<int32_t>(options.tile_width);
+    tiling->height = static_cast<int32_t>(options.tile_height);
+  }
+  if (!tiling) return std::nullopt;
+  if (!std::isnan(options.tile_overlap)) tiling->overlap = options.tile_overlap;
+  if (m.task != LNX_TASK_DETECTION || std::holds_alternative<manifest::InstanceDecode>(m.decode)) {
+    const std::string found = m.task == LNX_TASK_DETECTION ? "instance masks" : manifest::TaskName(m.task);
+    Fail(options.tile_width != 0 ? LNX_E_ARGUMENT : LNX_E_MANIFEST_FIELD,
+         {"tiles for " + found, "a detector without masks", options.tile_width != 0 ? "options.tile_width" : "tiling"});
+  }
+  return tiling;
+}
+
 // The graphs that read text, with their dictionary.
 void BuildText(Core& core, runtime::Runtime& runtime, const runtime::DeviceRequest& request) {
   const manifest::Manifest& m = *core.manifest;
@@ -208,6 +230,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   }
   core.max_batch = options.max_batch != 0 ? options.max_batch
                                           : static_cast<uint32_t>(*std::max_element(graph.batch.begin(), graph.batch.end()));
+  core.tiling = TilingOf(m, options);
   core.results = std::make_shared<result::Pool>(core.manifest);
   core.parameters = std::make_unique<Parameters>(core.manifest, options);
   for (uint32_t i = 0; i < options.run_slots; ++i) {

@@ -330,6 +330,13 @@ class Limits(Part):
     max_height: Side = 30000
 
 
+class Tiling(Part):
+    """Larger images go through a detector in tiles, and their objects are merged."""
+
+    size: tuple[Side, Side] = Field(description="[width, height] in pixels of the image / 타일 크기")
+    overlap: float = Field(0.2, ge=0, le=0.75, description="share that neighbours repeat: as large as the largest object / 타일 겹침 비율")
+
+
 class Manifest(Part):
     """The whole recipe."""
 
@@ -349,6 +356,7 @@ class Manifest(Part):
     golden: list[Golden] = Field(default=[])
     tolerance: Tolerance = Tolerance()
     limits: Limits = Limits()
+    tiling: Tiling | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
@@ -361,6 +369,8 @@ class Manifest(Part):
             unknown = set(rule.labels) - set(ids)
             if unknown:
                 raise ValueError(f"a rule names label ids that do not exist: {sorted(unknown)}")
+        if self.tiling is not None and (self.task != "detection" or self.decode.kind == "instance"):
+            raise ValueError("tiling is for detectors without masks")
         for stage in self.stages:
             unknown = {*stage.on, *stage.label_ids} - set(ids)
             if unknown:

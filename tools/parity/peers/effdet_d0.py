@@ -57,4 +57,4 @@ options = {
     "mean": mean.tolist(),
     "std": std.tolist(),
 }
-write("EfficientDet", "efficientdet", [f"c{i}" for i in range(CLASSES)], options, expected, ["effdet", "torch"])
+write("EfficientDet", "efficientdet", [f"c{i}" for i in range(CLASSES)], options, expected, ["effdet", "torch", "pillow"])

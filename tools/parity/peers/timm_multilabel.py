@@ -30,4 +30,4 @@ options = {
     "multi_label": True,
     "threshold": 0.0,
 }
-write("multi-label classification", "classification", [f"c{i}" for i in range(9)], options, expected, ["timm", "torch"])
+write("multi-label classification", "classification", [f"c{i}" for i in range(9)], options, expected, ["timm", "torch", "pillow"])

@@ -34,4 +34,4 @@ options = {
     "mean": list(config["mean"]),
     "std": list(config["std"]),
 }
-write("classification", "classification", [f"c{i}" for i in range(7)], options, expected, ["timm", "torch"])
+write("classification", "classification", [f"c{i}" for i in range(7)], options, expected, ["timm", "torch", "pillow"])

@@ -69,4 +69,4 @@ for path in IMAGES:
     rows = zip(found["labels"].tolist(), found["scores"].tolist(), found["boxes"].tolist(), strict=True)
     expected.append({"objects": [{"class_id": c, "score": s, "box": b} for c, s, b in rows]})
 options = {"lib": "pil", "threshold": 0.3, "top_k": 60}
-write("RT-DETR, logits and boxes", "rtdetr", [f"c{i}" for i in range(5)], options, expected, ["transformers", "torch"])
+write("RT-DETR, logits and boxes", "rtdetr", [f"c{i}" for i in range(5)], options, expected, ["transformers", "torch", "pillow"])

@@ -41,4 +41,4 @@ for i, path in enumerate(IMAGES):
     label_map = processor.post_process_semantic_segmentation(Output(logits), target_sizes=[(picture.height, picture.width)])[0]
     expected.append({"label_map": save_array(f"map{i}.npy", label_map.numpy().astype(np.uint8))})
 options = {"lib": "pil", "threshold": 0.0}
-write("semantic segmentation", "segmentation", [f"c{i}" for i in range(4)], options, expected, ["transformers", "torch"])
+write("semantic segmentation", "segmentation", [f"c{i}" for i in range(4)], options, expected, ["transformers", "torch", "pillow"])

@@ -35,4 +35,4 @@ for i, path in enumerate(list(IMAGES)):
     picture = run.run(None, {"x": tensor})[0][0].clip(0, 1).transpose(1, 2, 0)
     expected.append({"image": save_array(f"picture{i}.npy", (picture * 255.0).round().astype(np.uint8)[:, :, ::-1])})
 IMAGES[:] = [FOLDER / f"cut{i}.png" for i in range(len(expected))]
-write("enhancement", "enhancement", [], {"resize": "none", "upscale": 2}, expected, ["transformers", "torch"])
+write("enhancement", "enhancement", [], {"resize": "none", "upscale": 2}, expected, ["transformers", "torch", "pillow"])

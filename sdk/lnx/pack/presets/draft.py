@@ -24,6 +24,7 @@ from lnx.manifest import (
     Scale,
     TensorSpec,
     Thresholds,
+    Tiling,
     Tolerance,
     VerdictRules,
 )
@@ -234,6 +235,7 @@ class Draft:
             thresholds=Thresholds(space=space, score=threshold, guard=self.options.guard),
             verdict=verdict,
             tolerance=self._tolerance(pre),
+            tiling=Tiling(size=self.options.tile, overlap=self.options.tile_overlap) if self.options.tile else None,
         )
 
     def _tolerance(self, pre: list[Any]) -> Tolerance:

@@ -29,6 +29,8 @@ class PresetOptions(BaseModel):
     activation: Literal["none", "softmax", "sigmoid"] | None = Field(None, description="what the graph leaves to be applied")
     decoded: bool | None = Field(None, description="yolox: boxes are already in pixels of the input")
     classes_per_anchor: Literal["best", "all"] | None = Field(None, description="detectors: what an anchor may report")
+    tile: tuple[int, int] | None = Field(None, description="detectors: [width, height] of the tiles of larger images")
+    tile_overlap: float = Field(0.2, ge=0, le=0.75, description="detectors: share of a tile that its neighbour repeats")
     pre_top_k: int | None = Field(None, description="detectors: candidates that suppression compares")
     max_objects: int | None = Field(None, description="detectors: most objects per image")
     clip_to: Literal["image", "input"] | None = Field(None, description="rtmdet, efficientdet: where boxes are cut before suppression")
