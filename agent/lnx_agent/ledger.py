@@ -207,14 +207,19 @@ class Ledger:
     def _close_stream(self, entry: StreamEntry, reason: str) -> None:
         folder = self.stream_folder(entry.id)
         segments = segments_in(folder)
-        sealed = segments[-1].end if segments else 0
         journal = folder / "journal.db"
-        rows = [row for row in salvage(journal) if row.seq >= sealed] if journal.exists() else []
+        rows = list(salvage(journal)) if journal.exists() else []
+        sealed = segments[-1].end if segments else 0
         end = max(sealed, read_hiwater(folder / "hiwater"), rows[-1].seq + 1 if rows else 0)
-        if rows:
-            _write_salvage(folder, entry.id, sealed, end, rows)
-        entry.closed, entry.reason, entry.salvaged, entry.size = True, reason, len(rows), end
-        entry.lost += _holes(sealed, end, [row.seq for row in rows])
+        lost, salvaged = _holes_of_salvage(segments), 0
+        for first, last in _uncovered(segments, end):
+            kept = [row for row in rows if first <= row.seq <= last]
+            if kept:
+                _write_salvage(folder, entry.id, first, last + 1, kept)
+            lost += _holes(first, last + 1, [row.seq for row in kept])
+            salvaged += len(kept)
+        entry.closed, entry.reason, entry.salvaged, entry.size = True, reason, salvaged, end
+        entry.lost += [hole for hole in lost if hole not in entry.lost]
 
     def _tell_of_fork(self, stream: Stream) -> None:
         old, now = self.streams[-2], time.time_ns()
@@ -258,6 +263,25 @@ def _write_salvage(folder: Path, stream: str, first: int, end: int, rows: list[E
     """A segment that may have holes; it has no note, because nobody signed it before the damage."""
     footer = footer_of(rows, end, Frontier())
     write_segment(segment_path(folder, first, end, rows[-1].time_ns), Header(stream, first, time.time_ns()), rows, footer)
+
+
+def _uncovered(segments: list[Sealed], end: int) -> list[tuple[int, int]]:
+    """Ranges [first, last] below ``end`` for which there is no segment."""
+    ranges, expected = [], 0
+    for first, after in [*((segment.first, segment.end) for segment in segments), (end, end)]:
+        if first > expected:
+            ranges.append((expected, first - 1))
+        expected = max(expected, after)
+    return ranges
+
+
+def _holes_of_salvage(segments: list[Sealed]) -> list[list[int]]:
+    """Holes of segments that were salvaged before a crash: they have no note, and nobody may have declared them yet."""
+    holes = []
+    for segment in segments:
+        if not segment.note.exists() and looks_whole(segment.path):
+            holes += _holes(segment.first, segment.end, [entry.seq for entry in SegmentReader(segment.path).entries()])
+    return holes
 
 
 def _provable(path: Path) -> list[Entry]:

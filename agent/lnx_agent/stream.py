@@ -144,12 +144,12 @@ class Stream:
         if expected != self.sealed or self.journal.next_seq < self.hiwater():
             found = f"journal at {self.journal.next_seq}, sealed {self.sealed}, segments to {expected}, high-water mark {self.hiwater()}"
             raise PlantError(STREAM_DOUBT, where=str(self.folder), found=found)
-        for segment in segments_in(self.folder):
-            if segment.end > self.sealed:  # renamed, but the journal did not hear of it and still has every record: made again
-                if segment.first != self.sealed or segment.end > self.journal.next_seq:
-                    found = f"{segment.path.name} holds records that the journal does not know"
-                    raise PlantError(STREAM_DOUBT, where=str(self.folder), found=found)
-                segment.path.unlink()
+        beyond = [segment for segment in segments_in(self.folder) if segment.end > self.sealed]
+        if len(beyond) > 1 or any(one.first != self.sealed or one.end > self.journal.next_seq for one in beyond):
+            found = f"{beyond[-1].path.name} holds records that the journal does not know"
+            raise PlantError(STREAM_DOUBT, where=str(self.folder), found=found)
+        for segment in beyond:  # renamed, but the journal did not hear of it and still has every record: made again
+            segment.path.unlink()
         self._base = Frontier.from_text(self.sealed, self.journal.cursor(FRONTIER) or "")
         self._live = self._base.copy()
         self._tree = threading.Lock()

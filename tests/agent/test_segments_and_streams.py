@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,59 @@ def test_a_seal_that_the_journal_never_heard_of_is_made_again(tmp_path: Path) ->
     assert len(sources(ledger)) == 200
     ledger.live.seal(10**9)
     assert len(sources(ledger)) == 200
+
+
+def rolled_back(folder: Path) -> Ledger:
+    """A ledger whose journal is an older one: two segments were sealed since, and the high-water mark is gone."""
+    ledger = filled(folder, sealed=1, unsealed=200)
+    ledger.live.close()
+    journal = ledger.live.folder / "journal.db"
+    older = journal.read_bytes()
+    ledger = Ledger(folder, SIGNER)
+    while ledger.live.seal(6000):
+        pass
+    assert len(segments_in(ledger.live.folder)) >= 3
+    ledger.live.append(drafts(300, 5))
+    ledger.live.close()
+    for path in journal.parent.glob("journal.db-*"):
+        path.unlink()
+    journal.write_bytes(older)
+    (journal.parent / "hiwater").write_bytes(b"")
+    return ledger
+
+
+def test_a_journal_that_is_older_than_two_segments_costs_no_segment(tmp_path: Path) -> None:
+    before = rolled_back(tmp_path)
+    kept = {segment.path: segment.path.read_bytes() for segment in segments_in(before.live.folder)}
+    ledger = Ledger(tmp_path, SIGNER)
+    assert ledger.live.id != before.live.id
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert sources(ledger)[:300] == [f"press-1-1:{n + 1}" for n in range(300)]
+    assert ledger.streams[0].lost == []
+
+
+def test_a_segment_that_is_gone_is_taken_from_the_journal_or_declared(tmp_path: Path) -> None:
+    before = rolled_back(tmp_path)
+    gone = segments_in(before.live.folder)[:2]  # the first was sealed before the journal's state, the second is still in it
+    for segment in gone:
+        segment.path.unlink()
+    ledger = Ledger(tmp_path, SIGNER)
+    assert ledger.streams[0].lost == [[gone[0].first, gone[0].end - 1]]
+    assert ledger.streams[0].salvaged == gone[1].end - gone[1].first
+    told = [parsed(row.body) for row in ledger.live.read(0, 10)]
+    assert [(r.attributes["from_seq"], r.attributes["to_seq"]) for r in told if r.event == "agent.loss"] == [(0, 99)]
+    assert sources(ledger) == [f"press-1-1:{n + 1}" for n in range(100, 300)]
+
+
+def test_a_crash_between_salvage_and_the_list_of_streams_hides_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = filled(tmp_path, sealed=1, unsealed=50)
+    ledger.live.close()
+    journal = ledger.live.folder / "journal.db"
+    with sqlite3.connect(journal) as db:
+        db.execute("DELETE FROM entry WHERE seq BETWEEN 110 AND 119")
+    with monkeypatch.context() as crash:
+        crash.setattr(Ledger, "_begin_stream", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            Ledger(tmp_path, SIGNER)
+    assert len(segments_in(ledger.live.folder)) == 2  # salvaged; then the machine died
+    assert Ledger(tmp_path, SIGNER).streams[0].lost == [[110, 119]]
