@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import random
 import shutil
+import socket
 import ssl
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -120,6 +123,33 @@ def test_strangers_and_nonsense_are_refused(tmp_path: Path) -> None:
         assert status == 200
         assert ExportLogsServiceResponse.FromString(answer).partial_success.rejected_log_records == 0
         assert len(there.records()) == 3
+
+
+def test_senders_at_once_out_of_order_and_overlapping_leave_each_record_once(tmp_path: Path) -> None:
+    batches = [request_body(RESOURCE, bodies(40, first), "1") for first in range(0, 800, 25)]
+    random.Random(1).shuffle(batches)
+    with running_receiver(receiver_settings(tmp_path)) as there:
+        host, port = there.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as stuck, ThreadPoolExecutor(4) as senders:
+            stuck.sendall(b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nhalf of it")  # and nothing more
+            answers = list(senders.map(lambda body: post(there.url, body), batches))
+        assert {status for status, _ in answers} == {200}
+        assert not any(ExportLogsServiceResponse.FromString(body).partial_success.rejected_log_records for _, body in answers)
+        assert sorted(there.bodies()) == [(STREAM, n) for n in range(815)]
+        assert there.receiver.store.root_at(STREAM, 815) == root_of([leaf_hash(body) for body in bodies(815)])
+
+
+def test_a_plant_that_is_too_fast_slows_no_other_down(tmp_path: Path) -> None:
+    other = "token-of-another-plant"
+    plants = tuple(
+        PlantSettings(name=name, token_sha256=hashlib.sha256(token.encode()).hexdigest(), records_per_second=rate)
+        for name, token, rate in (("fast", TOKEN, 1), ("calm", other, 10**6))
+    )
+    with running_receiver(receiver_settings(tmp_path, plant=plants)) as there:
+        codes = {post(there.url, request_body(RESOURCE, bodies(20, n * 20), "1"))[0] for n in range(4)}
+        assert codes == {200, 429}
+        calm = request_body(RESOURCE, bodies(500, stream="fedcba9876543210"), "1")
+        assert post(there.url, calm, token=other)[0] == 200
 
 
 def test_too_fast_a_plant_is_asked_to_wait(tmp_path: Path) -> None:
