@@ -58,6 +58,6 @@ def test_the_wheel_holds_the_library_and_nothing_of_this_machine() -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         assert archive.read("lnx/lnx.dll") == (windows.BUILD / "native/lnx.dll").read_bytes()
-    extensions = [name for name in names if name.endswith(".pyd")]
+    extensions = sorted(name for name in names if name.endswith(".pyd"))
     assert extensions == ["lnx/_core.cp311-win_amd64.pyd", "lnx_agent/_scan.cp311-win_amd64.pyd"]
     assert not [name for name in names if ".so" in Path(name).suffixes]
