@@ -115,7 +115,11 @@ class Agent:
         return self._deliveries.uplinks
 
     def _make_uplink(self, settings: UplinkSettings) -> Uplink:
-        return make_uplink(settings, self._lent(settings.name), Plant(self.settings.usage.timezone, self.keys.signer))
+        lent = self._lent(settings.name)
+        try:
+            return make_uplink(settings, lent, Plant(self.settings.usage.timezone, self.keys.signer))
+        except OSError as error:
+            raise PlantError(621, where=str(lent.folder), found=str(error)) from error
 
     def _open_ledger(self, stop: StopSignal) -> Ledger | None:
         while not stop.is_set():
@@ -138,13 +142,13 @@ class Agent:
             if status.due():
                 notifier.send("WATCHDOG=1")
                 self._write_status(running=True)
-            if look.due() and self._take_over_settings():
-                timers = _Timers(self.settings, clock)
             try:
                 change = watch.look()
                 if change is not None:
                     told = {"kind": change.kind, "seconds": change.seconds, "before_time": change.before_ns, "after_time": change.after_ns}
                     self._append("agent.clock", told)
+                if look.due() and self._take_over_settings():
+                    timers = _Timers(self.settings, clock)
                 if self.intake.poll():
                     self._wake.set()
                 take_inbox(self.folder / "inbox", self._append, self.ledger.live.id)
