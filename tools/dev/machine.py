@@ -53,6 +53,7 @@ PEER_PACKAGES: dict[str, tuple[str, ...]] = {
         "python3-cryptography",
         "libusb-1.0-0",
         "strace",
+        "swig",  # pyscard comes as source for Linux
     ),
     "windows": (
         "g++-mingw-w64-x86-64-posix",
