@@ -161,8 +161,10 @@ class Document:
         try:
             return model.model_validate({key: value for key, value in raw.items() if key not in left_out})
         except ValidationError as error:
-            for detail in error.errors(include_url=False):
-                self._keep(model, raw, place, detail)
+            details = error.errors(include_url=False)
+            for detail in details:
+                if not _follows_from_another(detail, details):
+                    self._keep(model, raw, place, detail)
             return None
 
     def refuse(self, place: Place, *, found: str, expected: str, expected_ko: str, hint: str = "") -> None:
@@ -186,6 +188,12 @@ class Document:
         if detail["type"] == "extra_forbidden":
             found = f'"{inside[-1]}"'
         self.refuse((*place, *inside), found=found, expected=expected, expected_ko=korean, hint=hint)
+
+
+def _follows_from_another(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """A list is "too short" for pydantic when its entries are wrong; then only what is wrong with them is told."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in details)
 
 
 def load(path: Path, model: type[S]) -> S:

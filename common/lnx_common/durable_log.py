@@ -8,13 +8,15 @@ Table `cursor`: name -> text. Cursors that are given with records are stored in 
 it has read together with what it read neither loses nor repeats a record, whenever the process dies.
 
 Invariants: a number is never given twice; a record is either durable with its number, or the caller has an exception; nothing is
-kept in memory beyond `max_queued` records; reading never blocks writing.
+kept in memory beyond `max_queued` records; reading never blocks writing; a file that is deleted or replaced while it is open is put back
+with everything it had before anybody is told that more was kept.
 
 Never on a network drive: SQLite's WAL needs shared memory of one machine.
 """
 
 from __future__ import annotations
 
+import logging
 import queue
 import sqlite3
 import struct
@@ -30,7 +32,9 @@ import crc32c
 
 from lnx_common.errors import PlantError
 from lnx_common.files import make_folder
+from lnx_common.held_file import HeldFile
 
+log = logging.getLogger("lnx.durable_log")
 __all__ = ["Body", "DurableLog", "Entry", "crc_of"]
 
 LOG_DAMAGED, LOG_REFUSED, LOG_CLOSED = 620, 621, 623
@@ -92,6 +96,7 @@ class DurableLog:
         """Opens or makes the file. Raises PlantError 620 when it is damaged, 621 when the disk refuses."""
         self.path = path
         self._clock = clock
+        self._full = full
         self._room = threading.BoundedSemaphore(max_queued)
         self._max_queued = max_queued
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -105,6 +110,7 @@ class DurableLog:
             if problem != "ok":
                 raise sqlite3.DatabaseError(problem)
             self._write.executescript(SCHEMA)
+            self._held = HeldFile(path)
             self._read = connect(path, read_only=True)
             row = self._read.execute("SELECT max(seq) FROM entry").fetchone()
             stored = int(self.cursor(NEXT_SEQ) or 0)
@@ -187,9 +193,13 @@ class DurableLog:
                 results.append(range(begin, seq))
             if rows or trim_before is not None:
                 cursors[NEXT_SEQ] = str(seq)
+            if not self._held.in_place():
+                self._put_back()
             self._store(rows, cursors, trim_before)
+            if not self._held.in_place():
+                self._keep_or_take_back(rows)
             self._next = seq
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             failure = PlantError(LOG_REFUSED, where=str(self.path), found=str(error))
             failure.__cause__ = error
         except Exception as error:  # a body function failed: only its group is refused, the thread lives on
@@ -219,6 +229,29 @@ class DurableLog:
         except BaseException:
             if self._write.in_transaction:
                 self._write.execute("ROLLBACK")
+            raise
+
+    def _put_back(self) -> None:
+        """The file at the path is not the one that is open: makes it so again, with everything that the open one has."""
+        aside = self._held.put_back(self._write)
+        log.error(
+            "%s was deleted or replaced while it was open and has been put back%s", self.path, f"; found there: {aside}" if aside else ""
+        )
+        old = self._write
+        self._write = connect(self.path, full=self._full)
+        old.close()
+        self._held = HeldFile(self.path)
+        with self._reading:
+            self._read.close()
+            self._read = connect(self.path, read_only=True)
+
+    def _keep_or_take_back(self, rows: Sequence[tuple[int, int, bytes, int]]) -> None:
+        """The file went away during a commit: either the rows get into the new one, or they are refused and in none."""
+        try:
+            self._put_back()
+        except (sqlite3.Error, OSError):
+            if rows:
+                self._write.execute("DELETE FROM entry WHERE seq >= ?", (rows[0][0],))
             raise
 
     def _finish(self) -> None:

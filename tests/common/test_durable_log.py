@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -179,6 +180,42 @@ def test_a_wrecked_file_never_stops_the_start(tmp_path: Path, wreck: Callable[[P
         assert error.status == 620
         list(salvage(quarantine(path, tmp_path / "q")))
         DurableLog(path).close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let an open file be deleted")
+def test_a_log_that_is_deleted_or_replaced_while_it_is_open_is_put_back_with_every_record(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    log = DurableLog(folder / "l.db")
+    log.append([b"a"], {"reader": "1"})
+    shutil.copytree(folder, tmp_path / "copy")
+    log.append([b"b"])
+    shutil.rmtree(folder)
+    assert log.append([b"c"]) == range(2, 3)
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "copy", folder)
+    assert log.append([b"d"], {"reader": "2"}) == range(3, 4)
+    assert [entry.body for entry in log.read(0, 10)] == [b"a", b"b", b"c", b"d"]
+    log.close()
+    with DurableLog(folder / "l.db") as again:
+        assert [entry.body for entry in again.read(0, 10)] == [b"a", b"b", b"c", b"d"]
+        assert again.cursor("reader") == "2" and again.next_seq == 4
+    assert list(folder.glob("l.db.found-*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let an open file be deleted")
+def test_a_log_that_cannot_be_put_back_refuses_and_later_goes_on_with_the_same_number(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    with DurableLog(folder / "l.db") as log:
+        log.append([b"a"])
+        shutil.rmtree(folder)
+        folder.write_text("a file where the folder should be")
+        with pytest.raises(PlantError) as caught:
+            log.append([b"b"])
+        assert caught.value.status == 621
+        folder.unlink()
+        assert log.append([b"b"]) == range(1, 2)
+    with DurableLog(folder / "l.db") as again:
+        assert [entry.body for entry in again.read(0, 10)] == [b"a", b"b"]
 
 
 def test_a_second_instance_is_told_who_the_first_is(tmp_path: Path) -> None:

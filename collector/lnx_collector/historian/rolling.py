@@ -168,8 +168,12 @@ class Roller:
         return target
 
     def set_aside(self, relative: str, rows: int) -> Path:
-        """Moves a damaged part to quarantine and counts its samples as lost. Returns where it is now."""
-        target = self._quarantine(self._data / relative)
+        """Moves a damaged part to quarantine and counts its samples as lost. Returns where it is now, or was, when somebody deleted it."""
+        path = self._data / relative
+        if not path.exists():
+            self._forget(relative, rows, "missing")
+            return path
+        target = self._quarantine(path)
         self._forget(relative, rows, "damaged")
         return target
 

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from lnx_common.errors import PlantError
+from lnx_common.held_file import HeldFile
 
 from lnx_collector.config import HistorianSettings
 from lnx_collector.contract import Row
@@ -52,6 +53,7 @@ class Historian:
             data.mkdir(parents=True, exist_ok=True)
             connection = self._open()
             self._load(connection)
+            self._held = HeldFile(self._path)
         except OSError as error:
             raise PlantError(703, where=str(data), found=error.strerror or str(error), expected="a folder that can be written") from error
         except sqlite3.Error as error:
@@ -65,6 +67,8 @@ class Historian:
             undone=self._load,
             repair=self._repair,
             trouble=self._refused,
+            in_place=lambda: self._held.in_place(),
+            put_back=self._put_back,
         )
         self._reader = Reader(data)
         self._roller = Roller(data, self.settings, self._writer, self.stream, now=time.time_ns)
@@ -93,10 +97,38 @@ class Historian:
                 connection = self._salvage(error)
                 self._load(connection)
                 self._reader.close()
+                self._held = HeldFile(self._path)
                 return connection
             except (OSError, sqlite3.Error) as failure:
                 self._tell(PlantError(703, where=str(self.data), found=str(failure)))
                 time.sleep(1)
+
+    def _put_back(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """For the writer, on its thread: the data folder or its database was deleted or replaced; waits while the disk does not let it."""
+        while True:
+            try:
+                aside = self._held.put_back(connection)
+                fresh = self._open()
+                self._forget_missing(fresh)
+                break
+            except (OSError, sqlite3.Error) as failure:
+                self._tell(PlantError(703, where=str(self.data), found=str(failure)))
+                time.sleep(1)
+        self._held = HeldFile(self._path)
+        connection.close()
+        self._reader.close()
+        found = "deleted or replaced while it was open; put back with everything that it held"
+        self._tell(PlantError(703, where=str(self._path), found=f"{found}; found there: {aside}" if aside else found))
+        return fresh
+
+    def _forget_missing(self, connection: sqlite3.Connection) -> None:
+        """Counts the samples of Parquet files that went away with the folder."""
+        catalogue = connection.execute("SELECT path, rows, first_time, last_time FROM part").fetchall()
+        gone = [row for row in catalogue if not (self.data / row[0]).exists()]
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("DELETE FROM part WHERE path = ?", [(path,) for path, *_ in gone])
+        losses.record(connection, [Loss("historian", "missing", rows, "", first, last) for _, rows, first, last in gone])
+        connection.execute("COMMIT")
 
     def _load(self, connection: sqlite3.Connection) -> None:
         with self._lock:

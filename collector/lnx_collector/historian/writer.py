@@ -8,6 +8,7 @@ Invariants
   - Work is never dropped for the disk's sake: on a full or failing disk the same batch is tried again until it works or
     the writer is closed; callers wait.
   - A damaged file is handed to `repair`, which gives a new connection; the batch is then written there.
+  - A file that is not at its path any more is put back, with the batch in it, before any caller is told that it is durable.
 """
 
 from __future__ import annotations
@@ -53,15 +54,20 @@ class Writer:
         undone: Callable[[sqlite3.Connection], None],
         repair: Callable[[sqlite3.Error], sqlite3.Connection],
         trouble: Callable[[sqlite3.Error | OSError | None], None],
+        in_place: Callable[[], bool] = lambda: True,
+        put_back: Callable[[sqlite3.Connection], sqlite3.Connection] = lambda connection: connection,
     ) -> None:
         """``undone`` hears of each transaction that was rolled back, before it is tried again: what jobs remember must be read anew.
-        ``trouble`` hears of each failed attempt, and None when writing works again; it runs on the writer's thread."""
+        ``trouble`` hears of each failed attempt, and None when writing works again; it runs on the writer's thread.
+        ``in_place`` says whether the open file is still the one at its path; if not, ``put_back`` gives a connection to one that is."""
         self._connection = connection
         self._interval = interval
         self._rows = rows
         self._undone = undone
         self._repair = repair
         self._trouble = trouble
+        self._in_place = in_place
+        self._put_back = put_back
         self._queue: deque[Work] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -124,6 +130,8 @@ class Writer:
         while True:
             try:
                 results = self._transaction(batch)
+                if not self._in_place():
+                    self._connection = self._put_back(self._connection)
                 break
             except sqlite3.Error as error:
                 if database.is_damage(error):

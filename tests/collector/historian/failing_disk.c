@@ -1,5 +1,6 @@
 /* LD_PRELOAD: calls that write or sync files below $FAIL_FOLDER fail with EIO while the file $FAIL_SWITCH exists; its first line
- * names the calls ("write", "sync" or "all"). A disk that breaks, as a program sees it. */
+ * names the calls ("write", "sync" or "all"), or "readonly": writes fail with EROFS, as on a file system that turned read-only.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,6 +23,11 @@ static int fails(int fd, const char* kind) {
   if (file) {
     if (!fgets(mode, sizeof mode, file)) mode[0] = 0;
     fclose(file);
+  }
+  if (strncmp(mode, "readonly", 8) == 0) {
+    if (strcmp(kind, "write") != 0) return 0;
+    errno = EROFS;
+    return 1;
   }
   if (strncmp(mode, "all", 3) != 0 && strncmp(mode, kind, strlen(kind)) != 0) return 0;
   errno = EIO;

@@ -92,7 +92,7 @@ def check(child: Child) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("what", ["write", "sync", "all"])
+@pytest.mark.parametrize("what", ["write", "sync", "all", "readonly"])
 def test_while_the_disk_fails_nothing_is_accepted_and_afterwards_it_goes_on_without_a_hole(child: Child, what: str) -> None:
     child.wait(lambda: child.accepted > 150)
     child.fail(what)

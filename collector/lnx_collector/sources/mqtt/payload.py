@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from lnx_collector.sample import Value
+from lnx_collector.sample import Kind, Value
 
 _PART = re.compile(r"(?:^|\.)([^.\[\]]+)|\[(\d+)\]")
 UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
@@ -56,8 +56,13 @@ def _refuse(name: str) -> None:
     raise ValueError(name)
 
 
-def as_value(found: Any) -> Value:
-    """A JSON value as the value of a sample; null is none. Raises PayloadError for lists and objects."""
+def as_value(found: Any, kind: Kind = "text") -> Value:
+    """A JSON value as the value of a sample of ``kind``; null is none, a number in quotes is one where a number is expected.
+
+    Raises PayloadError for lists and objects, and for other texts in place of a number.
+    """
+    if isinstance(found, str) and kind in ("float", "int"):
+        return as_number(found.encode("ascii", "replace"))
     if found is None or isinstance(found, bool | int | float | str):
         return found
     raise PayloadError(f"a {type(found).__name__} instead of a value")

@@ -101,7 +101,7 @@ class MqttSource:
         if tag.format == "text":
             return Sample(name, message.payload.decode("utf-8", "replace"), code, None, None, received)
         document = parse_json(bytes(message.payload))
-        value = as_value(at_path(document, tag.path))
+        value = as_value(at_path(document, tag.path), tag.kind)
         time = as_time(at_path(document, tag.time), tag.time_unit) if tag.time else None
         return checked(Sample(name, value, code, time, None, received))
 
