@@ -184,9 +184,11 @@ EVENTS: dict[str, EventText] = {
             "seconds": "number",
             "before": "integer",
             "after": "integer",
+            "first_seq": "integer",
+            "last_seq": "integer",
         },
-        "The wall clock jumped, or the machine slept.",
-        "시계가 갑자기 바뀌었거나 PC가 절전 상태였습니다.",
+        "The wall clock jumped, cannot be right, or was put right, or the machine slept. Samples keep the times that they were given.",
+        "시계가 갑자기 바뀌었거나, 맞지 않거나, 바로잡혔거나, PC가 절전 상태였습니다. 샘플의 시각은 기록된 그대로 둡니다.",
     ),
     "lnx.collector.config": EventText(
         "collector",

@@ -193,7 +193,9 @@ class Document:
 def _follows_from_another(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
     """A list is "too short" for pydantic when its entries are wrong; then only what is wrong with them is told."""
     place = detail["loc"]
-    return detail["type"] == "too_short" and any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in details)
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in details
+    )
 
 
 def load(path: Path, model: type[S]) -> S:

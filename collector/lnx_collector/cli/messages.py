@@ -121,6 +121,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "count": ("count", "개수"),
     "no-value": ("no value yet", "아직 값이 없음"),
     "accepted": ("stored since start", "시작 이후 저장"),
+    "clock_wrong": (
+        "The clock of this PC cannot be right. Samples keep its times; which ones is in the event log. Set the clock or its battery right.",
+        "이 PC의 시계가 맞지 않습니다. 샘플에는 이 시각이 그대로 남고, 샘플 번호는 이벤트 로그에 있습니다. 시계나 배터리를 확인하세요.",
+    ),
     "no-losses": ("nothing was lost", "손실이 없습니다"),
     "starting": ("starting", "시작 중"),
     "waiting": ("waiting", "재시도 대기"),

@@ -53,6 +53,8 @@ def status_command(config: ConfigArgument, as_json: JsonOption = False) -> None:
             table(("sink", "state", "samples", "behind", "lost", "time", "error"), [_row(one, "behind") for one in found["sinks"]])
         for loss in found["losses"]:
             out.print(f"{say('lost')}: {loss['source']} {loss['tag']} {loss['reason']} {loss['samples']}", markup=False)
+        if found["clock_wrong"]:
+            err.print(say("clock_wrong"), style="yellow", markup=False)
         if found["trouble"]:
             err.print(found["trouble"], style="red", markup=False)
 

@@ -268,6 +268,12 @@ class Historian:
         """The sequence number of the last accepted sample; 0 when there is none."""
         return self._next - 1
 
+    def newest(self) -> int:
+        """When the last stored sample was received (ns); 0 when there is none."""
+        hot = self._reader.one("SELECT receive_time FROM sample ORDER BY seq DESC LIMIT 1")
+        cold = self._reader.one("SELECT last_time FROM part ORDER BY last_seq DESC LIMIT 1")
+        return int((hot or cold or (0,))[0])
+
     def bookmarks(self, source: str) -> dict[str, str]:
         return dict(self._reader.all("SELECT key, value FROM bookmark WHERE source = ?", (source,)))
 

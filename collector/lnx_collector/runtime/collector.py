@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lnx_common.clocks import ClockWatch, SystemClock
+from lnx_common.clocks import Clock, SystemClock
 from lnx_common.errors import PlantError
 from lnx_common.files import InstanceLock
 
@@ -28,6 +28,7 @@ from lnx_collector.runtime.health import RUNNING, Health
 from lnx_collector.runtime.intake import SourceIntake, Watcher
 from lnx_collector.runtime.pipeline import Pipeline
 from lnx_collector.runtime.supervisor import SourceRunner
+from lnx_collector.runtime.wall_clock import ClockEvent, WallClock
 from lnx_collector.sample import Sample
 
 log = logging.getLogger("lnx.collector")
@@ -40,7 +41,9 @@ LAST_GOOD = "last-good.toml"
 class Collector:
     """Start, reload, stop. Everything happens on one event loop."""
 
-    def __init__(self, config: Config, events: EventLog, now: Callable[[], int] = time.time_ns, grace: float = GRACE) -> None:
+    def __init__(
+        self, config: Config, events: EventLog, now: Callable[[], int] = time.time_ns, grace: float = GRACE, clock: Clock | None = None
+    ) -> None:
         """Opens the historian. Raises PlantError 622 when another collector works there, 703 when the folder cannot be used."""
         self.config = config
         self.events = events
@@ -59,6 +62,7 @@ class Collector:
         except BaseException:
             self._lock.release()
             raise
+        self.clock = WallClock(clock or SystemClock(), lambda: self.historian.last_seq, self.historian.newest())
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -67,6 +71,7 @@ class Collector:
         self.events.write(
             "lnx.collector.start", sources=len(self.config.sources), sinks=len(self.config.sinks), stream=self.historian.stream
         )
+        self._tell_clock(self.clock.begin())
         for source in self.config.sources:
             self._start_source(source)
         for sink in self.config.sinks:
@@ -139,16 +144,15 @@ class Collector:
             await self.historian.accept("steps", samples)
             self._show(samples)
 
+    def _tell_clock(self, told: ClockEvent | None) -> None:
+        if told is not None:
+            log.warning("the clock: %s, %.1f s", told.kind, told.seconds)
+            self.events.write("lnx.collector.clock", **dataclasses.asdict(told))
+
     async def _tick(self) -> None:
-        watch = ClockWatch(SystemClock())
         while True:
             await asyncio.sleep(1)
-            change = watch.look()
-            if change is not None:
-                log.warning("the clock changed: %s of %.1f s", change.kind, change.seconds)
-                self.events.write(
-                    "lnx.collector.clock", kind=change.kind, seconds=change.seconds, before=change.before_ns, after=change.after_ns
-                )
+            self._tell_clock(self.clock.look())
             await self._keep(self.pipeline.tick(self.now()))
 
     async def _maintain(self) -> None:

@@ -42,6 +42,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "accepted": historian.accepted,
         "last_seq": historian.last_seq,
         "trouble": collector.trouble.text() if collector.trouble else "",
+        "clock_wrong": collector.clock.wrong,
         "sources": [runner.health.as_dict() for runner in collector.sources.values()],
         "sinks": [runner.health.as_dict() for runner in collector.sinks.values()],
         "losses": [loss._asdict() for loss in losses],
@@ -55,6 +56,8 @@ class Metrics:
         self._collector = collector
 
     def collect(self) -> Iterator[Metric]:
+        right = not self._collector.clock.wrong
+        yield GaugeMetricFamily("lnx_clock_right", "0 = the wall clock cannot be right; see the event lnx.collector.clock", value=right)
         yield from self._parts("source", [runner.health for runner in self._collector.sources.values()])
         yield from self._parts("sink", [runner.health for runner in self._collector.sinks.values()])
         historian = self._collector.historian
