@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 from lnx_common.config import Bytes, Document, Seconds, Settings
 from lnx_common.events import event_folder
+from lnx_common.programdata import programdata
 from pydantic import Field
 
 __all__ = ["AgentSettings", "Identity", "OtlpHttpSettings", "data_folder", "load_agent"]
@@ -17,7 +18,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 def data_folder() -> Path:
     """Where the agent keeps its log unless told otherwise."""
-    return Path(r"C:\ProgramData\LNX\agent") if sys.platform == "win32" else Path("/var/lib/lnx/agent")
+    return programdata() / "agent" if sys.platform == "win32" else Path("/var/lib/lnx/agent")
 
 
 class Identity(Settings):

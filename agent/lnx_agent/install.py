@@ -17,6 +17,7 @@ from lnx_agent.config import AgentSettings, load_agent
 
 SERVICE_REFUSED = 624
 NAME = "lnx-agent"
+LINK = Path("/usr/bin/lnx-agent")
 UNIT_PATH = Path("/etc/systemd/system") / f"{NAME}.service"
 UNIT = """[Unit]
 Description=LNX Edge agent: delivers the system log and proves that it is complete
@@ -25,7 +26,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart={python} -m lnx_agent.main {config}
+ExecStart={program} {config}
 WorkingDirectory={folder}
 {credentials}Restart=always
 RestartSec=1
@@ -57,12 +58,22 @@ WantedBy=multi-user.target
 """
 
 
-def unit_text(config: Path, python: str = sys.executable) -> str:
+def unit_text(config: Path) -> str:
     """The systemd unit for a configuration file. Raises ConfigError or PlantError when the file is no good."""
     config = config.resolve()
     secrets = secret_files(load_agent(config))
     credentials = "".join(f"LoadCredential={_escaped(path.name)}:{_escaped(str(path))}\n" for path in secrets)
-    return UNIT.format(python=_quoted(python), config=_quoted(str(config)), folder=_escaped(str(config.parent)), credentials=credentials)
+    program = " ".join(_quoted(word) for word in program_words())
+    return UNIT.format(program=program, config=_quoted(str(config)), folder=_escaped(str(config.parent)), credentials=credentials)
+
+
+def program_words() -> list[str]:
+    """What runs the agent: Python with the module, or the packaged program; by the link of the Debian package, which outlives updates."""
+    if not getattr(sys, "frozen", False):
+        return [sys.executable, "-m", "lnx_agent.main"]
+    program = Path(sys.executable).with_name("lnx-agent")
+    linked = LINK.exists() and LINK.resolve() == program.resolve()
+    return [str(LINK if linked else program), "run"]
 
 
 def secret_files(settings: AgentSettings) -> list[Path]:

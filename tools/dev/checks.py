@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools.dev import machine, windows
+from tools.dev import machine, windows, wine
 from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
 
 HEADERS_C = ("lnx/lnx.h",)
@@ -166,7 +166,7 @@ def python() -> None:
         folder = machine.runtime_folder(version)
         env = {"LNX_RUNTIME_DIR": str(folder), "LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python")}
         once = NO_RUNTIME_AREAS if version != RUNTIMES[0] else ()
-        elsewhere = [f"--ignore=tests/{area}" for area in (*SERVICE_AREAS, "windows", *once)]
+        elsewhere = [f"--ignore=tests/{area}" for area in (*SERVICE_AREAS, "windows", "packages", *once)]
         run([PYTHON, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadfile", "tests", *elsewhere], env=env)
 
 
@@ -185,7 +185,25 @@ def slow() -> None:
     build = machine.cmake("release")
     env = {"LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python")}
     env["LNX_RUNTIME_DIR"] = str(machine.runtime_folder(RUNTIMES[0]))
-    run([PYTHON, "-m", "pytest", "-q", "-m", "slow", "tests", "--ignore=tests/windows"], env=env)
+    run([PYTHON, "-m", "pytest", "-q", "-m", "slow", "tests", "--ignore=tests/windows", "--ignore=tests/packages"], env=env)
+
+
+def packages(*, everything: bool = False) -> None:
+    """Packaged programs and the Debian package: made, run as services under Wine and systemd, upgraded, removed."""
+    from installer import onedir
+
+    programs = onedir.PROGRAMS if everything else onedir.QUICK
+    onedir.windows_programs(programs)
+    onedir.linux_programs(programs)
+    package_tests(["tests/packages"])
+
+
+def package_tests(what: Sequence[str]) -> None:
+    """Tests of the packages that were made."""
+    try:
+        run([PYTHON, "-m", "pytest", "-q", *what], env={"LNX_PACKAGES": "required"})
+    finally:
+        wine.Wine(windows.PREFIX).stop()
 
 
 STAGES: dict[str, Callable[[], None]] = {
@@ -199,6 +217,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "python": python,
     "services": services,
     "windows": windows.stage,
+    "packages": packages,
 }
 
 

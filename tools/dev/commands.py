@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import installer
 from tools.dev import checks, machine, windows
 from tools.dev.machine import PYTHON, ROOT, run, say
 
@@ -29,7 +30,7 @@ def demo(options: argparse.Namespace) -> None:
 def test(options: argparse.Namespace) -> None:
     """Format, lint, build, and run every test on every supported ONNX Runtime."""
     peers = [name for names in machine.PEER_PACKAGES.values() for name in names]
-    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *peers])
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *peers, *machine.PACKAGE_PACKAGES])
     machine.environment("cpu,dev,collector,agent,dongle")
     checks.run_stages(options.only)
 
@@ -55,9 +56,10 @@ def fuzz(options: argparse.Namespace) -> None:
 def nightly(options: argparse.Namespace) -> None:
     """What takes hours: the slow tests, long fuzzing, a thousand kills."""
     peers = [name for names in machine.PEER_PACKAGES.values() for name in names]
-    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *peers, *machine.NIGHTLY_PACKAGES])
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *peers, *machine.PACKAGE_PACKAGES, *machine.NIGHTLY_PACKAGES])
     machine.environment("cpu,dev,collector,agent,dongle")
     checks.slow()
+    checks.packages(everything=True)
     checks.fuzz(options.seconds)
     kill_loop(options)
 
@@ -69,6 +71,14 @@ def kill_loop(options: argparse.Namespace) -> None:
     env = {"LNX_KILLS": str(options.kills)}
     run([PYTHON, "-m", "pytest", "-q", "-s", "tests/collector/runtime/test_kill.py"], env=env)
     run([PYTHON, "tests/agent/oracle.py", "--kills", str(options.kills)])
+
+
+def package(options: argparse.Namespace) -> None:
+    """Make what a plant installs: packaged programs for Windows and Linux, the Debian package, the setup program."""
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"], *machine.PACKAGE_PACKAGES])
+    machine.environment("cpu,dev,collector,agent,dongle")
+    for part in options.only or installer.PARTS:
+        installer.make(part)
 
 
 def gpu(_: argparse.Namespace) -> None:
@@ -127,6 +137,8 @@ def main(arguments: list[str]) -> int:
     command.add_argument("--kills", type=int, default=1000, help="(default: 1000)")
     add("gpu", gpu)
     add("windows", windows.command).add_argument("pytest", nargs="*", help="words for pytest, after --")
+    command = add("package", package)
+    command.add_argument("--only", action="append", choices=list(installer.PARTS), help="make only this part; may be repeated")
     command = add("parity", parity)
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--write", action="store_true", help="write docs/parity.md")

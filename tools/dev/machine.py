@@ -70,6 +70,9 @@ PEER_PACKAGES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# What `dev.py package` needs beside the tools of the Windows tests.
+PACKAGE_PACKAGES = ("dpkg-dev", "zstd")
+
 # What only the slow tests of `dev.py nightly` need: a photograph of 12 megapixels, the library that exports ConvNeXt, an RTSP server.
 NIGHTLY_PACKAGES = (
     "lomiri-wallpapers-16.04",

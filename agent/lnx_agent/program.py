@@ -1,0 +1,70 @@
+"""The program `lnx-agent`: the commands of `lnx agent` and `lnx receiver`, and on Windows the service. Also `python -m lnx_agent.program`.
+
+What the service manager starts is kept apart from the commands: it loads neither the command line nor what the commands need, which
+keeps an idle agent small.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lnx_common.windows_service import Service
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs what the arguments ask for; the exit code is the process's."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words == ["service", "host"]:
+        from lnx_common.windows_service import host
+
+        from lnx_agent.windows_service import SERVICE
+
+        return host(SERVICE)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    if words == ["--version"]:
+        from lnx_agent.identity import agent_version
+
+        print(f"lnx-edge {agent_version()}")
+        return 0
+    if words[:1] == ["run"] and len(words) == 2 and not words[1].startswith("-"):
+        return _run(words[1])
+    from lnx_agent.cli import app, receiver
+
+    if sys.platform == "win32":
+        from lnx_common.service_cli import service_app
+
+        app.add_typer(service_app(_service), name="service")
+    app.add_typer(receiver, name="receiver")
+    app(words, prog_name="lnx-agent")
+    return 0
+
+
+def _run(config: str) -> int:
+    """`run` without the command line, for the same reason as the service."""
+    from pathlib import Path
+
+    from lnx_common.errors import PlantError
+
+    from lnx_agent.main import run_agent
+
+    try:
+        run_agent(Path(config))
+    except PlantError as error:
+        sys.stderr.write(error.text() + "\n")
+        return 2 if error.status // 10 == 60 else 4
+    return 0
+
+
+def _service() -> Service:
+    from lnx_agent.windows_service import SERVICE
+
+    return SERVICE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What the packaged programs carry, and what they leave out. Read by edge.spec, inside the Python that PyInstaller runs in.
+
+One analysis serves three programs: they share one folder of libraries, and each embeds only the Python modules it can reach.
+Invariants: nothing comes from the Windows that builds (its own libraries are Microsoft's to install); nothing of ONNX Runtime is in it, it
+comes as a runtime pack.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterable
+from pathlib import Path, PureWindowsPath
+
+Entry = tuple[str, str, str]  # name in the package, file here, type
+
+OURS = ("lnx", "lnx_common", "lnx_licensing", "lnx_collector", "lnx_agent")
+ENTRIES = {"lnx": "run_lnx", "lnx-agent": "run_agent", "lnx-collector": "run_collector"}  # program -> script in entry/
+HIDDEN = (*OURS, "rich._unicode_data", "asyncpg", "pymodbus", "asyncua", "opentelemetry.proto")
+DATA = ("lnx_licensing", "lnx_collector", "lnx_agent", "tzdata")
+EXCLUDED = (
+    "onnxruntime",  # a runtime pack
+    "tkinter",
+    "test",
+    "pip",
+    "setuptools",
+    "pkg_resources",
+    "wheel",
+    "pytest",
+    "_pytest",
+    "IPython",
+    "matplotlib",
+    "pandas",
+    "scipy",
+    "torch",
+    "tensorflow",
+    "PIL.ImageTk",
+    "onnx.backend.test",
+    "numpy.f2py",
+    "pyarrow.tests",
+    "pyarrow.flight",
+    "pyarrow._flight",
+    "pyarrow.substrait",
+    "pyarrow._substrait",
+    "pyarrow.gandiva",
+    "pyarrow.cuda",
+    "win32com",
+    "pythoncom",
+    "Pythonwin",
+    "pythonwin",
+)
+LEFT_OUT = (  # files by the beginning of their name in the package; what pyarrow's Flight and Substrait need, headers, sources
+    "pyarrow/arrow_flight",
+    "pyarrow/arrow_python_flight",
+    "pyarrow/arrow_substrait",
+    "pyarrow/libarrow_flight",
+    "pyarrow/libarrow_python_flight",
+    "pyarrow/libarrow_substrait",
+    "pyarrow/include",
+    "pyarrow/src",
+    "pyarrow/includes",
+    "pyarrow/tests",
+    "numpy/_core/include",
+    "numpy/_core/lib",
+    "onnx/backend/test",
+    "cv2/gapi",
+)
+LEFT_OUT_ENDINGS = (".lib", ".pdb", ".pxd", ".pyx", ".h", ".hpp", ".a", ".cmake")
+# Top-level packages that a program never reaches; `lnx` reaches all.
+NOT_IN = {
+    "lnx-agent": (
+        "lnx",
+        "lnx_licensing",
+        "lnx_collector",
+        "onnx",
+        "cv2",
+        "av",
+        "asyncua",
+        "pymodbus",
+        "asyncpg",
+        "pint",
+        "serial",
+        "pynmea2",
+        "smartcard",
+    ),
+    "lnx-collector": ("lnx", "lnx_licensing", "lnx_agent", "onnx", "reportlab", "smartcard", "rfc3161_client"),
+    "lnx": (),
+}
+MICROSOFT = ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll", "msvcp140_1.dll", "msvcp140_2.dll")
+
+
+def submodules(package: str) -> list[str]:
+    """A package and everything importable below it, found by looking at files alone: importing takes a process per package."""
+    found = [package]
+    for folder in _folders(package):
+        for path in sorted(folder.rglob("*")):
+            parts = path.relative_to(folder).parts
+            stem = path.name.split(".")[0]
+            if path.suffix not in (".py", ".pyd", ".so") or not all(part.isidentifier() for part in parts[:-1]):
+                continue
+            words = [package, *parts[:-1], *([] if stem == "__init__" else [stem])]
+            found.append(".".join(words))
+    return sorted(set(found))
+
+
+def data_files(package: str) -> list[tuple[str, str]]:
+    """Files of a package that are not code, with the folder that they go to."""
+    found = []
+    for folder in _folders(package):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix not in (".py", ".pyc", ".pyd", ".so", ".dll", ".pyi") and "__pycache__" not in path.parts:
+                found.append((str(path), str(Path(package.replace(".", "/")) / path.parent.relative_to(folder))))
+    return found
+
+
+def _folders(package: str) -> list[Path]:
+    spec = importlib.util.find_spec(package)
+    return [Path(place) for place in spec.submodule_search_locations or []] if spec else []
+
+
+def never(programs: Iterable[str]) -> list[str]:
+    """Packages that none of the programs reaches."""
+    return sorted(set.intersection(*(set(NOT_IN[program]) for program in programs)))
+
+
+def files(entries: Iterable[Entry]) -> list[Entry]:
+    """Binaries or data without what is left out. On Windows Microsoft's C++ runtime is the one that LNX_MSVC_RUNTIME names."""
+    system = os.environ.get("SystemRoot", "").lower() if os.name == "nt" else ""  # noqa: SIM112 - its real name
+    kept = []
+    for name, source, kind in entries:
+        inside = PureWindowsPath(name).as_posix()
+        if inside.startswith(LEFT_OUT) or inside.endswith(LEFT_OUT_ENDINGS):
+            continue
+        if system and source.lower().startswith(system):
+            continue
+        if "/" not in inside and inside.lower() in MICROSOFT:
+            continue
+        kept.append((name, source, kind))
+    return kept
+
+
+def microsoft() -> list[Entry]:
+    """The C++ runtime beside our programs, so that they need nothing installed."""
+    folder = os.environ.get("LNX_MSVC_RUNTIME")
+    return [(name, str(Path(folder) / name), "BINARY") for name in MICROSOFT if (Path(folder) / name).exists()] if folder else []
+
+
+def modules(program: str, entries: Iterable[Entry]) -> list[Entry]:
+    """The Python modules of one program."""
+    never_reached = NOT_IN[program]
+    return [entry for entry in entries if entry[0].split(".")[0] not in never_reached]
+
+
+def scripts(program: str, entries: Iterable[Entry], all_scripts: Iterable[str]) -> list[Entry]:
+    """The start-up scripts of one program: PyInstaller's own, and its entry."""
+    others = {script for script in all_scripts if script != f"run_{program.rpartition('-')[2]}"}
+    return [entry for entry in entries if entry[0] not in others]

@@ -1,0 +1,87 @@
+"""Fixtures of the packages: the packaged programs in a folder with a Korean name, Wine with its service manager, the Debian package.
+
+`python3 dev.py package` makes what is tested here, CI a smaller form of it. Started alone, the tests use what lies there already, and
+are skipped when there is nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/agent")]
+
+from installer import onedir  # noqa: E402
+from tools.dev import windows, wine  # noqa: E402
+from tools.dev.wine import BINARIES, Wine, windows_path  # noqa: E402
+
+CHOICES = (onedir.PROGRAMS, onedir.QUICK)  # all programs where they are made, else those that CI makes
+REQUIRED = os.environ.get("LNX_PACKAGES") == "required"
+
+
+@pytest.fixture(scope="session")
+def made_for_windows() -> Path:
+    """build/dist/windows/lnx-edge."""
+    folder = next((one for one in map(onedir.folder_of, ["windows"] * 2, CHOICES) if one.is_dir()), onedir.folder_of("windows"))
+    if not (folder / "lnx-agent.exe").exists() and not REQUIRED:
+        pytest.skip("not made: python3 dev.py package --only windows")
+    return folder
+
+
+def need(programs: Path, program: str) -> None:
+    """Skips a test of a program that CI does not make."""
+    if not (programs / f"{program}.exe").exists():
+        pytest.skip(f"{program} was not made: python3 dev.py package --only windows")
+
+
+def linked_copy(folder: Path, target: Path) -> Path:
+    """A copy of a folder of programs by hard links: its own names, nobody's own bytes."""
+    shutil.copytree(folder, target, copy_function=os.link, symlinks=True)
+    return target
+
+
+@pytest.fixture(scope="session")
+def programs(made_for_windows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged programs, moved to a folder with a Korean name on the disk where they were made."""
+    folder = made_for_windows.parent / "설치된 프로그램"
+    shutil.rmtree(folder, ignore_errors=True)
+    yield linked_copy(made_for_windows, folder / "LNX 엣지")  # type: ignore[misc]
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def korean() -> Wine:
+    """Wine in code page 949, as on a Korean PC."""
+    return Wine(windows.PREFIX, wine.KOREAN)
+
+
+@pytest.fixture(scope="session")
+def manager(korean: Wine) -> Iterator[Wine]:
+    """Wine with its service manager kept alive: it ends with the last program that is no service."""
+    keeper = subprocess.Popen(
+        [str(BINARIES / "wine64"), windows_path(onedir.WINDOWS_PYTHON / "python.exe"), "-c", "input()"],
+        env=korean.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield korean
+    assert keeper.stdin is not None
+    keeper.stdin.close()
+    keeper.wait(60)
+
+
+@pytest.fixture
+def programdata(korean: Wine) -> Iterator[Path]:
+    """%ProgramData%\\LNX of the prefix, empty before and after."""
+    folder = korean.prefix / "drive_c/ProgramData/LNX"
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
