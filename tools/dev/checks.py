@@ -217,7 +217,6 @@ STAGES: dict[str, Callable[[], None]] = {
     "python": python,
     "services": services,
     "windows": windows.stage,
-    "packages": packages,
 }
 
 
