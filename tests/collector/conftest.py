@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import queue
 import shutil
-import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lnx_collector.contract import Seen, Source
+from peers import MOSQUITTO, Broker, Peer, Server, build_modbus_server, has_libmodbus, start_modbus_server
 
-HERE = Path(__file__).parent / "modbus"
 CACHE = Path(__file__).resolve().parents[2] / ".cache"
 
 
@@ -50,48 +45,12 @@ def _npm_modules(area: Path) -> Path:
     return target
 
 
-class Server:
-    """A libmodbus server; commands as in libmodbus_server.c."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.port = int(self._line() or 0)
-
-    def _line(self) -> str:
-        return (self.process.stdout.readline() if self.process.stdout else "").strip()
-
-    def tell(self, *commands: str) -> None:
-        assert self.process.stdin
-        self.process.stdin.write("".join(f"{command}\n" for command in (*commands, "sync")))
-        self.process.stdin.flush()
-        assert self._line() == "ok"
-
-    def registers(self, table: str, first: int, values: list[int]) -> None:
-        self.tell(*(f"{table} {first + i} {value}" for i, value in enumerate(values)))
-
-    def requests(self) -> int:
-        assert self.process.stdin
-        self.process.stdin.write("count\n")
-        self.process.stdin.flush()
-        return int(self._line())
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream:
-                stream.close()
-
-
 @pytest.fixture(scope="session")
 def libmodbus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server, compiled."""
-    program = tmp_path_factory.mktemp("libmodbus") / "server"
-    if not Path("/usr/include/modbus/modbus.h").exists() or not shutil.which("gcc"):
+    if not has_libmodbus():
         pytest.skip("libmodbus is not installed: apt-get install libmodbus-dev gcc")
-    build = ["gcc", "-O1", "-I/usr/include/modbus", str(HERE / "libmodbus_server.c"), "-o", str(program), "-lmodbus", "-lpthread"]
-    subprocess.run(build, check=True)
-    return program
+    return build_modbus_server(tmp_path_factory.mktemp("libmodbus"))
 
 
 @pytest.fixture
@@ -100,8 +59,7 @@ def start_server(libmodbus: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
     def start(kind: str = "tcp", *arguments: str) -> Server:
-        command = [str(libmodbus), kind, *(arguments or ("0",))]
-        started.append(Server(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)))
+        started.append(start_modbus_server(libmodbus, kind, *arguments))
         return started[-1]
 
     yield start
@@ -154,41 +112,6 @@ def watch() -> Watch:
     return watched
 
 
-MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-
-
-class Broker:
-    """A mosquitto with persistence, so that it may be restarted."""
-
-    def __init__(self, folder: Path, extra: str = "") -> None:
-        self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "m.conf").write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
-            f"autosave_interval 1\nuser root\nmax_queued_messages 100000\n{extra}",
-            encoding="utf-8",
-        )
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([str(MOSQUITTO), "-c", str(self._folder / "m.conf")], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 5
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-
 @pytest.fixture
 def start_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
     if MOSQUITTO is None:
@@ -210,48 +133,6 @@ def broker(start_broker: Callable[..., Broker]) -> Broker:
 
 
 SPARKPLUG = Path(__file__).parent / "sparkplug"
-
-
-class Peer:
-    """A Sparkplug client from npm (sparkplug-client), as an edge node or a listener; commands as in sparkplug/peer.js."""
-
-    def __init__(self, modules: Path, port: int, group: str, node: str) -> None:
-        command = ["node", str(modules / "peer.js"), str(port), group, node]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.heard: list[dict[str, Any]] = []
-        self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        assert self._answers.get(timeout=20) == {"ready": True}
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            told = json.loads(line)
-            if "ok" in told or "ready" in told:
-                self._answers.put(told)
-            else:
-                self.heard.append(told)
-
-    def tell(self, **command: Any) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        if "die" not in command:
-            assert self._answers.get(timeout=10) == {"ok": True}
-
-    def wait(self, enough: Callable[[list[dict[str, Any]]], bool], seconds: float = 10) -> list[dict[str, Any]]:
-        """What was heard, as soon as it is enough."""
-        deadline = time.monotonic() + seconds
-        while not enough(self.heard):
-            assert time.monotonic() < deadline, self.heard
-            time.sleep(0.01)
-        return list(self.heard)
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdin:
-            self.process.stdin.close()
 
 
 @pytest.fixture

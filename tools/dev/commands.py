@@ -81,6 +81,13 @@ def package(options: argparse.Namespace) -> None:
         installer.make(part)
 
 
+def soak(options: argparse.Namespace) -> None:
+    """Run the collector at twice its design load with a fault every hour, and count what is lost."""
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.PEER_PACKAGES["collector"]])
+    machine.environment("cpu,dev,collector,agent")
+    run([PYTHON, "tests/collector/runtime/soak.py", "--hours", str(options.hours), "--fault-every", str(options.fault_every)])
+
+
 def gpu(_: argparse.Namespace) -> None:
     """Run the tests that need an NVIDIA GPU."""
     machine.system_packages(machine.BUILD_PACKAGES)
@@ -132,6 +139,9 @@ def main(arguments: list[str]) -> int:
     command.add_argument("--json", action="store_true", help="print one JSON object per benchmark")
     add("fuzz", fuzz).add_argument("--seconds", type=int, default=600, help="per target (default: 600)")
     add("kill-loop", kill_loop).add_argument("--kills", type=int, default=1000, help="(default: 1000)")
+    command = add("soak", soak)
+    command.add_argument("--hours", type=float, default=24, help="(default: 24)")
+    command.add_argument("--fault-every", type=float, default=3600, help="seconds between faults (default: 3600)")
     command = add("nightly", nightly)
     command.add_argument("--seconds", type=int, default=600, help="of fuzzing per target (default: 600)")
     command.add_argument("--kills", type=int, default=1000, help="(default: 1000)")

@@ -95,7 +95,7 @@ class ModbusSource:
         async for missed in beat(period):
             begin = time.monotonic()
             answering = [device for device in devices if not device.silent]
-            if missed:
+            if missed and answering:
                 count = sum(len(one) for device in answering for one in tags[device.number].values())
                 intake.lost(missed * count, "scan_late")
             samples: list[Sample] = []
