@@ -68,6 +68,19 @@ EVENTS: dict[str, EventText] = {
         "A parameter of a model was changed while it runs.",
         "실행 중인 모델의 매개변수가 변경되었습니다.",
     ),
+    "lnx.recording.saved": EventText(
+        "core",
+        9,
+        False,
+        {
+            "model": "text",
+            "file": "text",
+            "reason": "text",
+            "runs": "integer",
+        },
+        "The last runs of a session, with their pictures, were saved to an encrypted file.",
+        "세션의 최근 검사(영상 포함)가 암호화 파일로 저장되었습니다.",
+    ),
     "lnx.license.state": EventText(
         "core",
         13,

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "lnx/lnx.h"
@@ -152,6 +153,12 @@ class Result {
     Check(LnxResultToJson(result_, i, &text[0], needed, &needed));
     text.resize(needed - 1);
     return text;
+  }
+
+  py::bytes Digest(uint32_t i) const {
+    uint8_t digest[32];
+    Check(LnxResultDigest(result_, i, digest));
+    return py::bytes(reinterpret_cast<const char*>(digest), sizeof digest);
   }
 
   py::array Draw(uint32_t i, const py::object& background, const PixelNote& note, bool banner, float opacity) const {
@@ -417,6 +424,85 @@ class Session {
   }
 
  private:
+  // What a recording keeps of one image: pixels without padding, size, format, bits, part.
+  using Recorded = std::tuple<py::bytes, int32_t, int32_t, uint32_t, uint32_t, std::array<int32_t, 4>>;
+
+ public:
+  // As one run, however they came: `parts` when they are parts of one picture.
+  std::unique_ptr<Result> RunAsRecorded(const std::vector<Recorded>& pictures, bool parts) {
+    std::vector<LnxImage> images;
+    std::vector<LnxRect> rois;
+    for (const auto& [pixels, width, height, format, bits, roi] : pictures) {
+      LnxImage image;
+      LnxImageInit(&image, PyBytes_AS_STRING(pixels.ptr()), width, height, 0, format);
+      image.valid_bits = bits;
+      image.roi = {roi[0], roi[1], roi[2], roi[3]};
+      images.push_back(image);
+      rois.push_back(image.roi);
+    }
+    LnxResult result = nullptr;
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      const auto n = static_cast<uint32_t>(images.size());
+      status = parts ? LnxRunRois(handle_, images.data(), rois.data(), n, nullptr, &result)
+                     : LnxRun(handle_, images.data(), n, nullptr, &result);
+    }
+    Check(status);
+    return std::make_unique<Result>(result);
+  }
+
+  void RecordStart(const std::string& folder, const std::string& key_file, uint32_t runs, uint32_t save_on, uint64_t memory,
+                   uint64_t disk) {
+    LnxRecordOptions options;
+    LnxRecordOptionsInit(&options);
+    options.folder = folder.c_str();
+    options.key_file = key_file.c_str();
+    options.runs = runs;
+    options.save_on = save_on;
+    options.max_memory_bytes = memory;
+    options.max_folder_bytes = disk;
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      status = LnxRecordStart(handle_, &options);
+    }
+    Check(status);
+  }
+  std::string RecordSave(const std::string& reason) {
+    char path[LNX_RECORD_PATH_BYTES] = {};
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      status = LnxRecordSave(handle_, reason.c_str(), path, sizeof path);
+    }
+    Check(status);
+    return path;
+  }
+  py::dict RecordState() const {
+    LnxRecordInfo info = {};
+    info.struct_size = sizeof info;
+    Check(LnxRecordState(handle_, &info));
+    py::dict d;
+    d["active"] = info.active != 0;
+    d["runs_kept"] = info.runs_kept;
+    d["runs_saved"] = info.runs_saved;
+    d["runs_skipped"] = info.runs_skipped;
+    d["files_saved"] = info.files_saved;
+    d["files_failed"] = info.files_failed;
+    d["last_error"] = std::string(info.last_error);
+    return d;
+  }
+  void RecordStop() {
+    LnxStatus status;
+    {
+      const py::gil_scoped_release release;
+      status = LnxRecordStop(handle_);
+    }
+    Check(status);
+  }
+
+ private:
   static std::vector<Picture> BorrowAll(const std::vector<py::array>& arrays, const PixelNote& note, const py::tuple& roi,
                                         uint64_t tag) {
     std::vector<Picture> pictures;
@@ -467,6 +553,7 @@ PYBIND11_MODULE(_core, m) {
       .def("texts", &Result::Texts)
       .def("plane", &Result::Plane)
       .def("json", &Result::Json)
+      .def("digest", &Result::Digest)
       .def("draw", &Result::Draw);
   py::class_<Session>(m, "Session")
       .def(py::init<const std::string&, const py::dict&>())
@@ -480,7 +567,12 @@ PYBIND11_MODULE(_core, m) {
       .def("describe", &Session::Describe)
       .def("self_test", &Session::SelfTest)
       .def("license", &Session::License)
-      .def("features", &Session::Features);
+      .def("features", &Session::Features)
+      .def("record_start", &Session::RecordStart)
+      .def("record_save", &Session::RecordSave)
+      .def("record_state", &Session::RecordState)
+      .def("record_stop", &Session::RecordStop)
+      .def("run_as_recorded", &Session::RunAsRecorded);
   m.def("describe_environment", [](const std::string& runtime_dir) {
     uint32_t needed = 0;
     Check(LnxDescribeEnvironment(runtime_dir.c_str(), nullptr, 0, &needed));

@@ -143,6 +143,11 @@ class Result:
         return int(self._summary["user_tag"])
 
     @property
+    def digest(self) -> str:
+        """Fingerprint (SHA-256, hex) of everything that is answered, planes included: equal for equal answers, bit for bit."""
+        return bytes(self._native.digest(self._index)).hex()
+
+    @property
     def sequence(self) -> int:
         """Number of this run within its session, from 1."""
         return int(self._summary["sequence"])

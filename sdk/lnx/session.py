@@ -17,6 +17,7 @@ from lnx.images import read_image
 from lnx.result import Result
 
 WANT = {"label_map": 1, "score_map": 2, "rle": 4, "no_polygons": 8}
+TRIGGERS = {"ng": 1, "review": 2, "error": 4}
 NO_TILES = 2**32 - 1  # UINT32_MAX of lnx.h
 Picture = NDArray[Any] | str | os.PathLike[str]
 Box = tuple[int, int, int, int]
@@ -76,8 +77,8 @@ class Session:
         key_file: family key file for encrypted models.
         trusted_keys: public container keys (PEM files) to trust besides the trust folder.
         want: extras for every run: ``"label_map"``, ``"score_map"``, ``"rle"``, ``"no_polygons"``.
-        tile: ``(width, height)``: larger images go through a detector in tiles of this size, and their objects are merged; False: never;
-            None = as the model declares.
+        tile: ``(width, height)``: larger images go through the model in tiles of this size, whose objects are merged and whose maps and
+            pictures are blended; False: never; None = as the model declares. Not for classification and text.
         tile_overlap: share of a tile that its neighbour repeats at least, 0..0.75; None = as the model declares, else 0.2.
         events: write the event log where a folder for it exists.
         license_file: licence, or folder of licences; None = ``LNX_LICENSE_DIR``, the product's folder, then the tokens.
@@ -242,6 +243,50 @@ class Session:
             raise
         self._pending.pop(chosen, None)
         return Result(native)
+
+    def record(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        key: str | os.PathLike[str],
+        on: Iterable[str] = ("ng", "error"),
+        runs: int = 16,
+        max_memory: int = 0,
+        max_folder: int = 0,
+    ) -> None:
+        """Keeps the last runs in memory, and saves them to one encrypted file when a trigger fires or ``save_recording`` asks.
+
+        Args:
+            folder: where the files go; made when it is missing.
+            key: public key of whoever may open them (``NAME.recording-pub.pem``).
+            on: triggers: ``"ng"``, ``"review"``, ``"error"``.
+            runs: how many are kept, 1..1024.
+            max_memory: bytes for pixels; 0 = 512 MiB. The oldest runs go first.
+            max_folder: bytes of recordings in the folder; 0 = 4 GiB. The oldest files go first.
+
+        Raises:
+            LnxError: LNX-103 argument, LNX-227 key, LNX-510 folder.
+        """
+        flags = 0
+        for name in on:
+            if name not in TRIGGERS:
+                raise LnxError(103, found=f'"{name}"', expected=", ".join(TRIGGERS), where="on")
+            flags |= TRIGGERS[name]
+        self._open().record_start(os.fspath(folder), os.fspath(key), runs, flags, max_memory, max_folder)
+
+    def save_recording(self, reason: str = "demand") -> str:
+        """Saves the runs that are kept now; returns the file, or "" when none was kept. Raises LnxError LNX-115 without ``record``."""
+        return str(self._open().record_save(reason))
+
+    def stop_recording(self) -> None:
+        """Finishes what is on its way to the disk and forgets the rest."""
+        self._open().record_stop()
+
+    @property
+    def recording(self) -> dict[str, Any]:
+        """``active``, ``runs_kept``, ``runs_saved``, ``runs_skipped``, ``files_saved``, ``files_failed``, ``last_error``."""
+        state: dict[str, Any] = self._open().record_state()
+        return state
 
     def describe(self) -> dict[str, Any]:
         """Name, version, task, inputs, outputs, labels, parameters, device and runtime of the model."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from conftest import ROOT, TEXTURE_LABELS, Packer, brightness_classifier
-from lnx.pack.runtimes import try_runtimes
+from lnx.pack.runtimes import SUPPORTED, VARIABLE, try_runtimes
 from onnx import TensorProto, helper, numpy_helper
 
 VERSIONS = [ROOT / ".cache" / f"ort-{version}" for version in ("1.26.0", "1.31.1")]
@@ -49,3 +50,28 @@ def test_packing_warns_about_versions_that_fail(tmp_path: Path, packed: Packer) 
     _, report = packed(cosine_in_double(tmp_path / "m.onnx"), "classification", TEXTURE_LABELS, runtimes=VERSIONS)
     told = [warning for warning in report.warnings if "1.26.0" in warning]
     assert len(told) == 1 and "cannot run" in told[0] and not any("1.31.1" in warning for warning in report.warnings)
+
+
+def test_packing_tells_which_supported_versions_ran_the_graphs_and_which_were_not_tried(
+    tmp_path: Path, packed: Packer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib.metadata import version
+
+    from tools.dev.machine import RUNTIMES
+
+    assert set(SUPPORTED) == set(RUNTIMES)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    own = version("onnxruntime")
+    _, report = packed(brightness_classifier(tmp_path / "m.onnx"), "classification", TEXTURE_LABELS)
+    assert f"graphs run on ONNX Runtime {own}" in report.assumptions
+    (missing,) = [line for line in report.assumptions if "not tried" in line]
+    assert all((name in missing) == (name != own) for name in SUPPORTED)
+    assert VARIABLE in missing
+
+
+@needs_versions
+def test_folders_of_the_environment_are_tried_too(tmp_path: Path, packed: Packer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, os.pathsep.join(map(str, VERSIONS)))
+    _, report = packed(brightness_classifier(tmp_path / "m.onnx"), "classification", TEXTURE_LABELS)
+    assert "graphs run on ONNX Runtime 1.26.0, 1.31.1" in report.assumptions
+    assert not any("not tried" in line for line in report.assumptions)

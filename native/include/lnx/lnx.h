@@ -169,6 +169,10 @@ enum {
   LNX_LICENSE_BLOCKED = 4
 };
 
+typedef uint32_t LnxRecordTrigger; /* when the last runs are saved by themselves; LnxRecordSave does it on demand */
+enum { LNX_RECORD_ON_DEMAND = 0, LNX_RECORD_ON_NG = 1, LNX_RECORD_ON_REVIEW = 2, LNX_RECORD_ON_ERROR = 4 };
+enum { LNX_RECORD_PATH_BYTES = 1024 };
+
 /* Flags of LnxSummary.flags. */
 enum { LNX_SUMMARY_WARMED = 1, LNX_SUMMARY_CPU_FALLBACK = 2, LNX_SUMMARY_EVALUATION = 4 };
 
@@ -239,8 +243,8 @@ typedef struct LnxInitOptions {
   uint32_t reserved;
   LnxLicenseChanged license_changed;
   void* license_user;
-  /* Detectors: images larger than this go through the model in tiles, whose objects are merged. 0 = as the manifest declares,
-   * UINT32_MAX = never. */
+  /* Images larger than this go through the model in tiles, whose objects are merged, and whose maps and pictures are blended into
+   * one without seams. Not for classification and text. 0 = as the manifest declares, UINT32_MAX = never. */
   uint32_t tile_width, tile_height;
   double
       tile_overlap; /* share of a tile that its neighbour repeats at least, 0..0.75; NaN = as the manifest declares, else 0.2 */
@@ -421,6 +425,28 @@ typedef struct LnxLicenseInfo {
   char warning[192]; /* ends soon, clock was set back; "" = none */
 } LnxLicenseInfo;
 
+typedef struct LnxRecordOptions {
+  uint32_t struct_size;
+  uint32_t runs;             /* last runs that are kept in memory, 1..1024; 0 = 16 */
+  const char* folder;        /* where recordings are saved; made when it is missing */
+  const char* key_file;      /* public key of whoever may open them (PEM, P-256: `lnx keys new recording`) */
+  uint64_t max_memory_bytes; /* for pixels that are kept or on their way to the disk; 0 = 512 MiB. The oldest runs go first */
+  uint64_t max_folder_bytes; /* of recordings in the folder; 0 = 4 GiB. The oldest files go first */
+  LnxRecordTrigger save_on;  /* LNX_RECORD_ON_... */
+  uint32_t reserved;
+} LnxRecordOptions;
+
+typedef struct LnxRecordInfo {
+  uint32_t struct_size;
+  uint32_t active;       /* 1 = runs are being kept */
+  uint64_t runs_kept;    /* in memory now */
+  uint64_t runs_saved;   /* in files that are complete */
+  uint64_t runs_skipped; /* not kept: larger than the memory allowed, on a GPU, or the disk is slower than the line */
+  uint64_t files_saved;
+  uint64_t files_failed;
+  char last_error[192]; /* of the last file that failed; "" = none */
+} LnxRecordInfo;
+
 typedef struct LnxErrorInfo { /* strings live until the next failing call of this thread */
   uint32_t struct_size;
   LnxStatus status;
@@ -442,12 +468,16 @@ typedef struct LnxErrorInfo { /* strings live until the next failing call of thi
 LNX_API void LNX_CALL LnxInitOptionsInitSized(LnxInitOptions* options, uint32_t struct_size);
 LNX_API void LNX_CALL LnxRunOptionsInitSized(LnxRunOptions* options, uint32_t struct_size);
 LNX_API void LNX_CALL LnxDrawStyleInitSized(LnxDrawStyle* style, uint32_t struct_size);
+LNX_API void LNX_CALL LnxRecordOptionsInitSized(LnxRecordOptions* options, uint32_t struct_size);
 LNX_API void LNX_CALL LnxImageInitSized(LnxImage* image, uint32_t struct_size, const void* data, int32_t width, int32_t height,
                                         int64_t stride_bytes, LnxPixelFormat pixel_format);
 
 static inline void LnxInitOptionsInit(LnxInitOptions* options) { LnxInitOptionsInitSized(options, (uint32_t)sizeof(*options)); }
 static inline void LnxRunOptionsInit(LnxRunOptions* options) { LnxRunOptionsInitSized(options, (uint32_t)sizeof(*options)); }
 static inline void LnxDrawStyleInit(LnxDrawStyle* style) { LnxDrawStyleInitSized(style, (uint32_t)sizeof(*style)); }
+static inline void LnxRecordOptionsInit(LnxRecordOptions* options) {
+  LnxRecordOptionsInitSized(options, (uint32_t)sizeof(*options));
+}
 
 /* Fills an image that lies in host memory. stride_bytes 0 = rows without padding. */
 static inline void LnxImageInit(LnxImage* image, const void* data, int32_t width, int32_t height, int64_t stride_bytes,
@@ -579,6 +609,16 @@ LNX_API LnxStatus LNX_CALL LnxResultToJson(LnxResult result, uint32_t i, char* b
 LNX_API LnxStatus LNX_CALL LnxResultDraw(LnxResult result, uint32_t i, const LnxImage* background, const LnxDrawStyle* style,
                                          const LnxImage* canvas);
 
+/* A fingerprint of everything that result i answers: verdict, scores, items, polygons, run lengths, planes, texts, bit for bit.
+ * Left out are numbering, tag, times, provider and model, so that equal fingerprints mean equal answers.
+ *
+ * digest   [out] 32 bytes (SHA-256).
+ *
+ * Threads  any.
+ * Since    1.0
+ */
+LNX_API LnxStatus LNX_CALL LnxResultDigest(LnxResult result, uint32_t i, uint8_t digest[32]);
+
 /* Frees a result. NULL is allowed. Any thread, also after LnxUninitialize. */
 LNX_API void LNX_CALL LnxResultRelease(LnxResult result);
 
@@ -613,6 +653,40 @@ LNX_API LnxStatus LNX_CALL LnxDescribeEnvironment(const char* runtime_dir, char*
  * Since    1.0
  */
 LNX_API LnxStatus LNX_CALL LnxSelfTest(LnxHandle handle, LnxSelfTestReport* report);
+
+/* Keeps the last runs of a session in memory: input pixels, parameters in force, results, times. When a trigger fires, or
+ * LnxRecordSave asks, what is kept goes to one encrypted file; each run is saved at most once. `lnx replay` opens the file with
+ * the private key, runs the inputs again and compares the answers bit for bit.
+ *
+ * Keeping a run costs one copy of its pixels, after inference. Files are written by a thread of the library; a run never waits
+ * for the disk. Runs that fail with 4xx or 5xx are kept with their error. Pixels in GPU memory are not kept.
+ *
+ * options  [in]  folder and key_file must be given.
+ *
+ * Threads  any. Starting again ends the recording before (what is on its way to the disk is finished).
+ * Errors   LNX_E_ARGUMENT, LNX_E_KEY_FILE, LNX_E_FILE_ACCESS when the folder cannot be made.
+ * Since    1.0
+ */
+LNX_API LnxStatus LNX_CALL LnxRecordStart(LnxHandle handle, const LnxRecordOptions* options);
+
+/* Saves the runs that are kept now and waits until the file is complete.
+ *
+ * reason   [in]  a word for the file's name and head; NULL = "demand".
+ * path     [out] the file, "" when no run was kept; may be NULL.
+ * capacity [in]  bytes of path, at least LNX_RECORD_PATH_BYTES.
+ *
+ * Threads  any.
+ * Errors   LNX_E_UNSUPPORTED when nothing is being recorded, LNX_E_FILE_ACCESS.
+ * Since    1.0
+ */
+LNX_API LnxStatus LNX_CALL LnxRecordSave(LnxHandle handle, const char* reason, char* path, uint32_t capacity);
+
+/* Tells what is kept, saved and lost. info: struct_size set by the caller. Any thread. Since 1.0. */
+LNX_API LnxStatus LNX_CALL LnxRecordState(LnxHandle handle, LnxRecordInfo* info);
+
+/* Ends recording: finishes the files on their way and forgets what is kept. Success also when nothing is being recorded. Any
+ * thread. Since 1.0. */
+LNX_API LnxStatus LNX_CALL LnxRecordStop(LnxHandle handle);
 
 /* Tells the state of the licence. LNX_LICENSE_NONE for models that need none. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxLicenseState(LnxHandle handle, LnxLicenseInfo* info);

@@ -9,6 +9,7 @@
 #ifndef LNX_LNX_HPP
 #define LNX_LNX_HPP
 
+#include <array>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -178,6 +179,12 @@ class Result {
     text.resize(needed - 1);
     return text;
   }
+  // SHA-256 of everything that is answered: equal for equal answers, bit for bit.
+  std::array<uint8_t, 32> Digest(uint32_t i = 0) const {
+    std::array<uint8_t, 32> digest = {};
+    Check(LnxResultDigest(result_, i, digest.data()));
+    return digest;
+  }
   // canvas: BGR8 of the image's size, overwritten. background NULL = black.
   void Draw(const LnxImage& canvas, const LnxImage* background = nullptr, uint32_t i = 0,
             const LnxDrawStyle* style = nullptr) const {
@@ -236,6 +243,25 @@ class Session {
     Check(LnxWait(handle_, ticket, timeout_ms, &result));
     return Result(result);
   }
+  // Keeps the last runs and saves them, encrypted for the holder of the key, when a trigger fires (LNX_RECORD_ON_...) or asked
+  // to.
+  void RecordStart(const std::string& folder, const std::string& key_file, LnxRecordTrigger save_on = LNX_RECORD_ON_DEMAND,
+                   uint32_t runs = 0) {
+    LnxRecordOptions options;
+    LnxRecordOptionsInit(&options);
+    options.folder = folder.c_str();
+    options.key_file = key_file.c_str();
+    options.save_on = save_on;
+    options.runs = runs;
+    Check(LnxRecordStart(handle_, &options));
+  }
+  // The file's path, "" when no run was kept.
+  std::string RecordSave(const std::string& reason = "demand") {
+    char path[LNX_RECORD_PATH_BYTES] = {};
+    Check(LnxRecordSave(handle_, reason.c_str(), path, sizeof path));
+    return path;
+  }
+  void RecordStop() { Check(LnxRecordStop(handle_)); }
   void SetParam(const std::string& key, double number) {
     LnxValue value = {};
     value.struct_size = sizeof value;

@@ -85,6 +85,10 @@ void LNX_CALL LnxDrawStyleInitSized(LnxDrawStyle* style, uint32_t struct_size) {
   FillStruct(style, struct_size, filled);
 }
 
+void LNX_CALL LnxRecordOptionsInitSized(LnxRecordOptions* options, uint32_t struct_size) {
+  FillStruct(options, struct_size, LnxRecordOptions{});
+}
+
 void LNX_CALL LnxImageInitSized(LnxImage* image, uint32_t struct_size, const void* data, int32_t width, int32_t height,
                                 int64_t stride_bytes, LnxPixelFormat pixel_format) {
   LnxImage filled{};

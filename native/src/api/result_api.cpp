@@ -169,6 +169,15 @@ LnxStatus LNX_CALL LnxResultToJson(LnxResult result, uint32_t i, char* buffer, u
   });
 }
 
+LnxStatus LNX_CALL LnxResultDigest(LnxResult result, uint32_t i, uint8_t digest[32]) {
+  return Guarded("LnxResultDigest", [&] {
+    RequirePointer(digest, "digest");
+    ImageOf(result, i);
+    const crypto::Digest value = result::DigestOf(StorageOf(result), i);
+    std::copy(value.begin(), value.end(), digest);
+  });
+}
+
 LnxStatus LNX_CALL LnxResultDraw(LnxResult result, uint32_t i, const LnxImage* background, const LnxDrawStyle* style,
                                  const LnxImage* canvas) {
   return Guarded("LnxResultDraw", [&] {

@@ -39,8 +39,12 @@ std::string JoinPath(const std::string& folder, const std::string& name);
 std::string ParentPath(const std::string& path);
 std::string AbsolutePath(const std::string& path);
 void MakeFolders(const std::string& path);
-std::FILE* OpenForAppend(const std::string& path) noexcept;  // shared with readers; NULL when the system refuses
-std::string GetEnv(const char* name);                        // "" when unset
+std::FILE* OpenForAppend(const std::string& path) noexcept;                // shared with readers; NULL when the system refuses
+bool RenameFile(const std::string& from, const std::string& to) noexcept;  // replaces `to`
+bool RemoveFile(const std::string& path) noexcept;
+uint64_t FileBytes(const std::string& path) noexcept;  // 0 when there is none
+void FlushToDisk(std::FILE* file) noexcept;            // what was written survives a power cut
+std::string GetEnv(const char* name);                  // "" when unset
 void SetEnv(const char* name, const char* value);
 std::string ExecutablePath();
 std::string OwnLibraryFolder();  // folder of the library (or program) that contains this code

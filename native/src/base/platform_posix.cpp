@@ -179,6 +179,20 @@ void MakeFolders(const std::string& path) {
 
 std::FILE* OpenForAppend(const std::string& path) noexcept { return std::fopen(path.c_str(), "ae"); }
 
+bool RenameFile(const std::string& from, const std::string& to) noexcept { return std::rename(from.c_str(), to.c_str()) == 0; }
+
+bool RemoveFile(const std::string& path) noexcept { return unlink(path.c_str()) == 0; }
+
+uint64_t FileBytes(const std::string& path) noexcept {
+  struct stat info = {};
+  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
+void FlushToDisk(std::FILE* file) noexcept {
+  std::fflush(file);
+  fsync(fileno(file));
+}
+
 std::string GetEnv(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";

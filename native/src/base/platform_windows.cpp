@@ -2,6 +2,8 @@
 #include <windows.h>
 #undef ReplaceFile  // a macro; here it is a function of ours
 
+#include <io.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -209,6 +211,37 @@ std::FILE* OpenForAppend(const std::string& path) noexcept {
   } catch (...) {
     return nullptr;
   }
+}
+
+bool RenameFile(const std::string& from, const std::string& to) noexcept {
+  try {
+    return MoveFileExW(SystemPath(from).c_str(), SystemPath(to).c_str(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
+  } catch (...) {
+    return false;
+  }
+}
+
+bool RemoveFile(const std::string& path) noexcept {
+  try {
+    return DeleteFileW(SystemPath(path).c_str()) != 0;
+  } catch (...) {
+    return false;
+  }
+}
+
+uint64_t FileBytes(const std::string& path) noexcept {
+  try {
+    WIN32_FILE_ATTRIBUTE_DATA data = {};
+    if (!GetFileAttributesExW(SystemPath(path).c_str(), GetFileExInfoStandard, &data)) return 0;
+    return (static_cast<uint64_t>(data.nFileSizeHigh) << 32) | data.nFileSizeLow;
+  } catch (...) {
+    return 0;
+  }
+}
+
+void FlushToDisk(std::FILE* file) noexcept {
+  std::fflush(file);
+  FlushFileBuffers(reinterpret_cast<HANDLE>(_get_osfhandle(_fileno(file))));
 }
 
 std::string GetEnv(const char* name) {

@@ -34,7 +34,35 @@ class Anomaly final : public Decoder {
   void Decode(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
     int32_t width = 0, height = 0;
     PrepareMap(job, &width, &height, w);
-    Score(job, image, w);
+    SetScore(options_.score == AnomalyDecode::Score::kOutput ? GivenScore(job) : ScoreOfMap(w), image);
+    Map map = ContentOf(*job.geometry, width, height, 1);
+    map.data = w.map.data();
+    FromMap(job, map, w, arena, image);
+  }
+
+  bool Blends() const override { return true; }
+
+  void Blend(const Job& job, size_t tile, Workspace& w) const override {
+    int32_t width = 0, height = 0;
+    PrepareMap(job, &width, &height, w);
+    w.mosaic.Need(1, 1);
+    Map map = ContentOf(*job.geometry, width, height, 1);
+    map.data = w.map.data();
+    w.mosaic.Add(tile, 0, map, w);
+    if (options_.score != AnomalyDecode::Score::kOutput) return;
+    const double given = GivenScore(job);  // an image is as bad as its worst tile
+    w.mosaic.score = tile == 0 ? given : std::max(w.mosaic.score, given);
+  }
+
+  void DecodeBlended(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
+    const auto pixels = static_cast<std::ptrdiff_t>(w.mosaic.width()) * w.mosaic.height();
+    w.map.assign(w.mosaic.data(), w.mosaic.data() + pixels);
+    SetScore(options_.score == AnomalyDecode::Score::kOutput ? w.mosaic.score : ScoreOfMap(w), image);
+    FromMap(job, WholeMap(w.map.data(), w.mosaic.width(), w.mosaic.height()), w, arena, image);
+  }
+
+ private:
+  void FromMap(const Job& job, const Map& map, Workspace& w, result::Arena& arena, result::ImageResult* image) const {
     const float decided = norm_ ? image->score_norm : image->score_raw;
     const manifest::Label* label = manifest_->FindLabel(kAnomalous);
     image->classes.Add(arena, LnxClass{kAnomalous, decided, label != nullptr ? label->name.c_str() : "", {}});
@@ -43,8 +71,6 @@ class Anomaly final : public Decoder {
     RegionJob regions = PartOf(g, *manifest_, *job.params);
     const auto threshold =
         static_cast<float>(std::isnan(job.params->mask_threshold) ? options_.mask_threshold : job.params->mask_threshold);
-    Map map = ContentOf(g, width, height, 1);
-    map.data = w.map.data();
     const bool all_scores = (job.params->want & LNX_WANT_SCORE_MAP) != 0 || options_.fill_holes;
     const auto score = [this](float value) { return InThresholdSpace(value, options_.pixel); };
     LabelByThreshold(map, g.part_width, g.part_height, kAnomalous + 1, threshold, all_scores, score, w);
@@ -58,7 +84,6 @@ class Anomaly final : public Decoder {
     if (job.params->want & LNX_WANT_LABEL_MAP) AddLabelPlane(regions, w.labels.data(), arena, image);
   }
 
- private:
   float Clamped(double norm) const { return static_cast<float>(options_.clamp ? std::clamp(norm, 0.0, 1.0) : norm); }
 
   double Norm(double value, const std::optional<Calibration>& c) const {
@@ -141,26 +166,28 @@ class Anomaly final : public Decoder {
     return i < n ? i : period - i;
   }
 
-  void Score(const Job& job, result::ImageResult* image, Workspace& w) const {
-    double value = 0;
-    if (options_.score == AnomalyDecode::Score::kOutput) {
-      const runtime::Tensor& scores = job.outputs[score_];
-      if (scores.dtype != manifest::DType::kF32 ||
-          static_cast<int64_t>(scores.Elements()) != std::max<int64_t>(1, scores.shape[0]) ||
-          static_cast<int64_t>(scores.Elements()) <= job.batch_index) {
-        Fail(LNX_E_OUTPUT_SHAPE, {Described(scores), "f32 [N] or [N, 1]", "output \"" + std::string(scores.name) + "\""});
-      }
-      CheckFinite(scores.F32() + job.batch_index, 1, "anomaly score");
-      value = static_cast<double>(scores.F32()[job.batch_index]);
-    } else if (options_.score == AnomalyDecode::Score::kMax) {
-      value = static_cast<double>(*std::max_element(w.map.begin(), w.map.end()));
-    } else {
-      w.best.assign(w.map.begin(), w.map.end());
-      const size_t k = std::min<size_t>(options_.top_k, w.best.size());
-      std::nth_element(w.best.begin(), w.best.begin() + static_cast<std::ptrdiff_t>(k - 1), w.best.end(), std::greater<float>());
-      for (size_t i = 0; i < k; ++i) value += static_cast<double>(w.best[i]);
-      value /= static_cast<double>(k);
+  double GivenScore(const Job& job) const {
+    const runtime::Tensor& scores = job.outputs[score_];
+    if (scores.dtype != manifest::DType::kF32 ||
+        static_cast<int64_t>(scores.Elements()) != std::max<int64_t>(1, scores.shape[0]) ||
+        static_cast<int64_t>(scores.Elements()) <= job.batch_index) {
+      Fail(LNX_E_OUTPUT_SHAPE, {Described(scores), "f32 [N] or [N, 1]", "output \"" + std::string(scores.name) + "\""});
     }
+    CheckFinite(scores.F32() + job.batch_index, 1, "anomaly score");
+    return static_cast<double>(scores.F32()[job.batch_index]);
+  }
+
+  double ScoreOfMap(Workspace& w) const {
+    if (options_.score == AnomalyDecode::Score::kMax) return static_cast<double>(*std::max_element(w.map.begin(), w.map.end()));
+    w.best.assign(w.map.begin(), w.map.end());
+    const size_t k = std::min<size_t>(options_.top_k, w.best.size());
+    std::nth_element(w.best.begin(), w.best.begin() + static_cast<std::ptrdiff_t>(k - 1), w.best.end(), std::greater<float>());
+    double sum = 0;
+    for (size_t i = 0; i < k; ++i) sum += static_cast<double>(w.best[i]);
+    return sum / static_cast<double>(k);
+  }
+
+  void SetScore(double value, result::ImageResult* image) const {
     image->scored = true;
     image->score_raw = static_cast<float>(Raw(value, options_.image));
     image->score_norm = static_cast<float>(Norm(value, options_.image));

@@ -13,6 +13,31 @@ void WorkspaceDeleter::operator()(Workspace* w) const noexcept { delete w; }
 
 WorkspacePtr Decoder::MakeWorkspace() const { return WorkspacePtr(new Workspace); }
 
+void Decoder::Blend(const Job&, size_t, Workspace&) const {
+  Fail(LNX_E_INTERNAL, {"tiles to blend", "a family that does", "decode"});
+}
+
+void Decoder::DecodeBlended(const Job& job, Workspace& workspace, result::Arena&, result::ImageResult*) const {
+  Blend(job, 0, workspace);
+}
+
+void BeginBlend(const LnxRect& part, const std::vector<LnxRect>& tiles, Workspace& workspace) {
+  workspace.mosaic.Begin(part, tiles);
+}
+
+image::Geometry WholePart(const LnxRect& part, int32_t image_width, int32_t image_height) {
+  image::Geometry g;
+  g.origin_x = part.x;
+  g.origin_y = part.y;
+  g.input_width = g.content_width = g.part_width = part.width;
+  g.input_height = g.content_height = g.part_height = part.height;
+  g.part_x = part.x;
+  g.part_y = part.y;
+  g.image_width = image_width;
+  g.image_height = image_height;
+  return g;
+}
+
 const runtime::Tensor& RequireOutput(const Job& job, size_t index, int32_t rank) {
   if (index >= job.output_count) {
     Fail(LNX_E_OUTPUT_SHAPE, {std::to_string(job.output_count) + " outputs", "at least " + std::to_string(index + 1), "decode"});

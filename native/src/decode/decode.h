@@ -36,7 +36,20 @@ class Decoder {
   // Fills classes / objects / regions / polygons / rles / planes. LNX_E_OUTPUT_SHAPE, LNX_E_NUMERIC.
   // Scores below the run's thresholds (minus the guard band) need not be kept. Not the verdict: result::DecideVerdict does it.
   virtual void Decode(const Job& job, Workspace& workspace, result::Arena& arena, result::ImageResult* image) const = 0;
+
+  // Large images in tiles. Families that answer with maps or pictures blend the values of the tiles into one picture (mosaic.h)
+  // and decode that: BeginBlend, Blend for each tile, DecodeBlended. Of the others, each tile's Decode adds its objects.
+  virtual bool Blends() const { return false; }
+  virtual void Blend(const Job& job, size_t tile, Workspace& workspace) const;
+  // job: geometry and parameters of the whole part; it has no outputs.
+  virtual void DecodeBlended(const Job& job, Workspace& workspace, result::Arena& arena, result::ImageResult* image) const;
 };
+
+// tiles: as session::PlaceTiles gives them for `part`.
+void BeginBlend(const LnxRect& part, const std::vector<LnxRect>& tiles, Workspace& workspace);
+
+// A part of an image that is its own model input, for DecodeBlended.
+image::Geometry WholePart(const LnxRect& part, int32_t image_width, int32_t image_height);
 
 // What came is what the manifest describes: rank, and every side but the first that is not open. LNX_E_OUTPUT_SHAPE.
 void CheckOutputs(const manifest::Manifest& manifest, const runtime::Tensor* outputs, size_t count);

@@ -19,6 +19,38 @@ class Enhancement final : public Decoder {
       : manifest_(std::move(manifest)), options_(std::get<EnhancementDecode>(manifest_->decode)), output_(output) {}
 
   void Decode(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
+    const Picture picture = PictureOf(job, w);
+    WriteAll(job, picture.channels, [&](int64_t c) { return picture.Channel(c); }, w, arena, image);
+  }
+
+  bool Blends() const override { return true; }
+
+  void Blend(const Job& job, size_t tile, Workspace& w) const override {
+    const Picture picture = PictureOf(job, w);
+    w.mosaic.Need(static_cast<int32_t>(picture.channels), options_.scale);
+    for (int64_t c = 0; c < picture.channels; ++c) w.mosaic.Add(tile, static_cast<int32_t>(c), picture.Channel(c), w);
+  }
+
+  void DecodeBlended(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
+    const Mosaic& mosaic = w.mosaic;
+    const std::ptrdiff_t pixels = static_cast<std::ptrdiff_t>(mosaic.width()) * mosaic.height();
+    const auto channel = [&](int64_t c) { return WholeMap(mosaic.data() + c * pixels, mosaic.width(), mosaic.height()); };
+    WriteAll(job, mosaic.channels(), channel, w, arena, image);
+  }
+
+ private:
+  // The checked values of one image, the residual added.
+  struct Picture {
+    Map first;
+    int64_t channels = 0, step = 0;  // step in floats
+    Map Channel(int64_t c) const {
+      Map map = first;
+      map.data += c * step;
+      return map;
+    }
+  };
+
+  Picture PictureOf(const Job& job, Workspace& w) const {
     const runtime::Tensor& output = RequireOutput(job, output_, 4);
     const int64_t channels = output.shape[options_.nchw ? 1 : 3];
     const auto height = static_cast<int32_t>(output.shape[options_.nchw ? 2 : 1]);
@@ -42,14 +74,15 @@ class Enhancement final : public Decoder {
       for (size_t i = 0; i < count; ++i) w.map[i] = data[i] + base[i];
       data = w.map.data();
     }
-    if (options_.bits == 8) {
-      Write<uint8_t>(job, data, channels, width, height, channels == 1 ? LNX_PIXEL_GRAY8 : LNX_PIXEL_BGR8, w, arena, image);
-    } else {
-      Write<uint16_t>(job, data, channels, width, height, LNX_PIXEL_GRAY16, w, arena, image);
-    }
+    Picture picture;
+    // The model's geometry speaks of its input; maps of another size scale with it.
+    picture.first = ContentOf(g, width, height, options_.nchw ? 1 : channels);
+    picture.first.data = data;
+    picture.channels = channels;
+    picture.step = options_.nchw ? static_cast<int64_t>(width) * height : 1;
+    return picture;
   }
 
- private:
   // The input tensor of this image, in the same layout as the output.
   const float* Input(const Job& job, size_t count) const {
     if (job.input == nullptr || job.input_elements != count) {
@@ -59,9 +92,19 @@ class Enhancement final : public Decoder {
     return job.input;
   }
 
-  template <typename Pixel>
-  void Write(const Job& job, const float* data, int64_t channels, int32_t width, int32_t height, LnxPixelFormat format,
-             Workspace& w, result::Arena& arena, result::ImageResult* image) const {
+  template <typename Channel>
+  void WriteAll(const Job& job, int64_t channels, const Channel& channel, Workspace& w, result::Arena& arena,
+                result::ImageResult* image) const {
+    if (options_.bits == 8) {
+      Write<uint8_t>(job, channels, channel, channels == 1 ? LNX_PIXEL_GRAY8 : LNX_PIXEL_BGR8, w, arena, image);
+    } else {
+      Write<uint16_t>(job, channels, channel, LNX_PIXEL_GRAY16, w, arena, image);
+    }
+  }
+
+  template <typename Pixel, typename Channel>
+  void Write(const Job& job, int64_t channels, const Channel& channel, LnxPixelFormat format, Workspace& w, result::Arena& arena,
+             result::ImageResult* image) const {
     const image::Geometry& g = *job.geometry;
     const int32_t part_width = g.part_width * options_.scale, part_height = g.part_height * options_.scale;
     const auto pixel_step = static_cast<size_t>(channels);
@@ -71,11 +114,8 @@ class Enhancement final : public Decoder {
     const auto factor = static_cast<float>(white / (options_.high - options_.low));
     const auto low = static_cast<float>(options_.low), top = static_cast<float>(white);
     for (int64_t c = 0; c < channels; ++c) {
-      // The model's geometry speaks of its input; maps of another size scale with it.
-      Map map = ContentOf(g, width, height, options_.nchw ? 1 : channels);
-      map.data = data + (options_.nchw ? c * static_cast<int64_t>(width) * height : c);
       const auto place = static_cast<size_t>(channels == 3 && !options_.bgr ? 2 - c : c);
-      Stretch rows(map, part_width, part_height, w);
+      Stretch rows(channel(c), part_width, part_height, w);
       for (int32_t y = 0; y < part_height; ++y) {
         const float* row = rows.Row(y);
         Pixel* to = out + static_cast<size_t>(y) * row_step + place;

@@ -25,6 +25,33 @@ class Segmentation final : public Decoder {
       : manifest_(std::move(manifest)), options_(std::get<SegmentationDecode>(manifest_->decode)) {}
 
   void Decode(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
+    const Channels maps = ChannelsOf(job);
+    FromMaps(job, maps.first, maps.count, maps.step, w, arena, image);
+  }
+
+  bool Blends() const override { return true; }
+
+  void Blend(const Job& job, size_t tile, Workspace& w) const override {
+    Channels maps = ChannelsOf(job);
+    w.mosaic.Need(static_cast<int32_t>(maps.count), 1);
+    for (int64_t c = 0; c < maps.count; ++c, maps.first.data += maps.step)
+      w.mosaic.Add(tile, static_cast<int32_t>(c), maps.first, w);
+  }
+
+  void DecodeBlended(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
+    const Mosaic& mosaic = w.mosaic;
+    const int64_t pixels = static_cast<int64_t>(mosaic.width()) * mosaic.height();
+    FromMaps(job, WholeMap(mosaic.data(), mosaic.width(), mosaic.height()), mosaic.channels(), pixels, w, arena, image);
+  }
+
+ private:
+  struct Channels {
+    Map first;
+    int64_t count = 0, step = 0;  // step in floats
+  };
+
+  // The checked maps of one image.
+  Channels ChannelsOf(const Job& job) const {
     const runtime::Tensor& output = RequireOutput(job, 0, 4);
     const int64_t channels = output.shape[options_.nchw ? 1 : 3];
     const auto map_height = static_cast<int32_t>(output.shape[options_.nchw ? 2 : 1]);
@@ -38,10 +65,17 @@ class Segmentation final : public Decoder {
     const auto elements = static_cast<size_t>(channels) * static_cast<size_t>(map_height) * static_cast<size_t>(map_width);
     const float* data = output.F32() + static_cast<size_t>(job.batch_index) * elements;
     CheckFinite(data, elements, "segmentation");
-    const image::Geometry& g = *job.geometry;
-    Map map = ContentOf(g, map_width, map_height, options_.nchw ? 1 : channels);
-    const int64_t channel_step = options_.nchw ? static_cast<int64_t>(map_height) * map_width : 1;
+    Channels maps;
+    maps.first = ContentOf(*job.geometry, map_width, map_height, options_.nchw ? 1 : channels);
+    maps.first.data = data;
+    maps.count = channels;
+    maps.step = options_.nchw ? static_cast<int64_t>(map_height) * map_width : 1;
+    return maps;
+  }
 
+  void FromMaps(const Job& job, const Map& map, int64_t channels, int64_t channel_step, Workspace& w, result::Arena& arena,
+                result::ImageResult* image) const {
+    const image::Geometry& g = *job.geometry;
     const auto pixels = static_cast<size_t>(g.part_width) * static_cast<size_t>(g.part_height);
     w.labels.resize(pixels);
     w.best.resize(pixels);
@@ -53,7 +87,6 @@ class Segmentation final : public Decoder {
 
     const auto threshold =
         static_cast<float>(std::isnan(job.params->mask_threshold) ? options_.mask_threshold : job.params->mask_threshold);
-    map.data = data;
     // Filled holes take the scores of pixels where nothing was found.
     const bool all_scores = (job.params->want & LNX_WANT_SCORE_MAP) != 0 || options_.fill_holes;
     if (options_.mode == Mode::kMultiLabel) {
@@ -70,7 +103,6 @@ class Segmentation final : public Decoder {
     AddPlanes(regions, job.params->want, w.labels.data(), w.best.data(), arena, image);
   }
 
- private:
   static ClassRule::Activation RuleOf(Activation activation) {
     if (activation == Activation::kSoftmax) return ClassRule::Activation::kSoftmax;
     return activation == Activation::kSigmoid ? ClassRule::Activation::kSigmoid : ClassRule::Activation::kNone;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "decode/decode.h"
+#include "decode/mosaic.h"
 
 namespace lnx::decode {
 
@@ -58,6 +59,7 @@ class Workspace {
   std::vector<int32_t> roots, kept;
   std::vector<LnxPointF> points;
   std::vector<uint32_t> counts;
+  Mosaic mosaic;  // of tiles
 };
 
 // Class-aware suppression by partition (or across classes when class_aware is false), best first, equal scores by position in the

@@ -204,7 +204,8 @@ struct Limits {
   int32_t min_width = 1, min_height = 1, max_width = 30000, max_height = 30000;
 };
 
-// {"size":[640,640],"overlap":0.2}: images larger than a tile go through the model in tiles; detectors without masks only.
+// {"size":[640,640],"overlap":0.2}: images larger than a tile go through the model in tiles; not for
+// classification and text.
 struct Tiling {
   int32_t width = 0, height = 0;  // pixels of the image
   double overlap = 0.2;           // share of a tile's side that its neighbour repeats at least

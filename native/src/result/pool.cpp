@@ -19,6 +19,7 @@ Storage* Pool::Take(uint32_t images) {
     free_.reserve(made_);  // Give must not allocate
     storage = made.release();
   }
+  storage->holders = 1;
   storage->pool = shared_from_this();
   storage->arena.Reset();
   storage->images.resize(images);
@@ -27,6 +28,7 @@ Storage* Pool::Take(uint32_t images) {
 }
 
 void Pool::Give(Storage* storage) noexcept {
+  if (storage->holders.fetch_sub(1) != 1) return;
   const std::shared_ptr<Pool> pool = std::move(storage->pool);  // the pool may end with this call
   const std::lock_guard<std::mutex> lock(pool->mutex_);
   pool->free_.push_back(storage);

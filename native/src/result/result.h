@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/crypto.h"
 #include "lnx/lnx.h"
 #include "manifest/manifest.h"
 
@@ -100,8 +101,9 @@ struct ImageResult {
 
 class Pool;
 
-// One LnxResult. Owned by a pool; LnxResultRelease gives it back.
+// One LnxResult. Owned by a pool; LnxResultRelease gives it back, and so does everybody else who holds it.
 struct Storage {
+  std::atomic<uint32_t> holders{1};
   Arena arena;
   std::vector<ImageResult> images;
   std::shared_ptr<const manifest::Manifest> manifest;  // labels, colours
@@ -111,8 +113,9 @@ struct Storage {
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   explicit Pool(std::shared_ptr<const manifest::Manifest> manifest) : manifest_(std::move(manifest)) {}
-  Storage* Take(uint32_t images);  // cleared, images.size() == images
-  static void Give(Storage* storage) noexcept;
+  Storage* Take(uint32_t images);                                                 // cleared, images.size() == images
+  static void Hold(Storage* storage) noexcept { storage->holders.fetch_add(1); }  // one more Give is due
+  static void Give(Storage* storage) noexcept;                                    // the last holder's gives it back
   ~Pool();
 
  private:
@@ -128,6 +131,9 @@ void DecideVerdict(const manifest::Manifest& manifest, const RunParams& params, 
 
 // One line of JSON; the schema is docs/reference/result.schema.json.
 std::string ToJson(const Storage& storage, uint32_t i);
+
+// SHA-256 of everything the result answers, bit for bit; numbering, tag, times, provider and model are left out.
+crypto::Digest DigestOf(const Storage& storage, uint32_t i);
 
 // Draws over an 8-bit BGR canvas that already holds the background.
 struct Canvas {

@@ -34,7 +34,8 @@ struct RunSlot {
   std::vector<image::Geometry> geometry;
   std::vector<image::Developed> developed;  // camera pictures of the batch
   TileMerger tiles;
-  std::vector<LnxImage> parts;  // of one image, when several are asked for
+  std::optional<size_t> blend_tile;  // the outputs belong to this tile of a picture that is being blended
+  std::vector<LnxImage> parts;       // of one image, when several are asked for
   std::vector<runtime::Tensor> outputs;
   decode::WorkspacePtr workspace;
   std::vector<StageSlot> stages;
@@ -73,6 +74,21 @@ class SlotUse {
   RunSlot* slot_;
 };
 
+class Recorder;
+
+// The recorder of a session, when it records. Any thread.
+class Recording {
+ public:
+  std::shared_ptr<Recorder> Get() const;      // NULL: it does not
+  std::shared_ptr<Recorder> Require() const;  // LNX_E_UNSUPPORTED
+  void Set(std::shared_ptr<Recorder> recorder);
+
+ private:
+  mutable std::mutex mutex_;
+  std::atomic<bool> active_{false};
+  std::shared_ptr<Recorder> recorder_;
+};
+
 struct Core {
   std::string path, session_id;
   std::unique_ptr<container::Container> container;
@@ -95,6 +111,8 @@ struct Core {
   bool events = true;
   bool warm = false;
   std::atomic<uint64_t> sequence{0};
+  uint32_t cpu_threads = 0;  // as asked for
+  Recording recording;
 
   runtime::Slot& SlotFor(RunSlot& slot, int64_t batch) const;  // made on first use
 };
@@ -102,6 +120,12 @@ struct Core {
 // Runs n images in a slot, with the session's parameters unless others are given. The caller gives the storage back.
 result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
                            int64_t queued_at, const Parameters* parameters = nullptr);
+
+// The same, kept by the session's recorder when it has one.
+result::Storage* RunAndRecord(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
+                              int64_t queued_at);
+// options is complete. LNX_E_KEY_FILE, LNX_E_FILE_ACCESS.
+std::shared_ptr<Recorder> MakeRecorder(const Core& core, const LnxRecordOptions& options);
 
 // Fills the inputs that tell the graph about sizes, for image `index` of the batch. See extra_inputs.cpp.
 void CheckExtraInputs(const Core& core);

@@ -96,8 +96,8 @@ void Queue::Work() {
     lock.unlock();
     try {
       const SlotUse slot(core_.slots);
-      item->storage = RunImages(core_, *slot, item->images.data(), static_cast<uint32_t>(item->images.size()),
-                                item->has_options ? &item->options : nullptr, item->queued_at);
+      item->storage = RunAndRecord(core_, *slot, item->images.data(), static_cast<uint32_t>(item->images.size()),
+                                   item->has_options ? &item->options : nullptr, item->queued_at);
     } catch (...) {
       item->failure = std::current_exception();
     }

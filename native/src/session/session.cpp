@@ -13,6 +13,7 @@
 #include "license/opener.h"
 #include "session/core.h"
 #include "session/graphs.h"
+#include "session/recorder.h"
 
 namespace lnx::session {
 namespace {
@@ -135,10 +136,15 @@ std::optional<manifest::Tiling> TilingOf(const manifest::Manifest& m, const LnxI
   }
   if (!tiling) return std::nullopt;
   if (!std::isnan(options.tile_overlap)) tiling->overlap = options.tile_overlap;
-  if (m.task != LNX_TASK_DETECTION || std::holds_alternative<manifest::InstanceDecode>(m.decode)) {
-    const std::string found = m.task == LNX_TASK_DETECTION ? "instance masks" : manifest::TaskName(m.task);
-    Fail(options.tile_width != 0 ? LNX_E_ARGUMENT : LNX_E_MANIFEST_FIELD,
-         {"tiles for " + found, "a detector without masks", options.tile_width != 0 ? "options.tile_width" : "tiling"});
+  const char* where = options.tile_width != 0 ? "options.tile_width" : "tiling";
+  const auto refuse = [&](const std::string& found, const char* expected) {
+    Fail(options.tile_width != 0 ? LNX_E_ARGUMENT : LNX_E_MANIFEST_FIELD, {found, expected, where});
+  };
+  if (m.task == LNX_TASK_CLASSIFICATION || m.task == LNX_TASK_OCR) {
+    refuse("tiles for " + std::string(manifest::TaskName(m.task)), "a detector, segmentation, anomaly or enhancement");
+  }
+  for (const manifest::PreOp& op : m.pre) {
+    if (std::holds_alternative<manifest::CropOp>(op)) refuse("a recipe that crops", "one that shows the model all of a tile");
   }
   return tiling;
 }
@@ -231,6 +237,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   core.max_batch = options.max_batch != 0 ? options.max_batch
                                           : static_cast<uint32_t>(*std::max_element(graph.batch.begin(), graph.batch.end()));
   core.tiling = TilingOf(m, options);
+  core.cpu_threads = options.cpu_threads;
   core.results = std::make_shared<result::Pool>(core.manifest);
   core.parameters = std::make_unique<Parameters>(core.manifest, options);
   for (uint32_t i = 0; i < options.run_slots; ++i) {
@@ -269,6 +276,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
 Session::~Session() {
   state_->queue.reset();
   state_->core.slots.WaitAllFree();
+  state_->core.recording.Set(nullptr);
   state_->core.licensing.reset();
   if (!state_->core.events) return;
   state_->core.summary.reset();
@@ -298,7 +306,7 @@ result::Storage* Session::RunMany(const LnxImage* images, const LnxRect* rois, u
     images = slot->parts.data();
   }
   try {
-    return RunImages(core, *slot, images, n, options, asked);
+    return RunAndRecord(core, *slot, images, n, options, asked);
   } catch (const Error& error) {
     if (core.events && error.status() >= 400) {
       event::Log::Get().Write(
@@ -331,5 +339,14 @@ bool Session::SelfTest(LnxSelfTestReport* report) {
 
 void Session::License(LnxLicenseInfo* info) const { state_->core.licensing->Fill(info); }
 std::string Session::FeaturesJson() const { return state_->core.licensing->FeaturesJson(); }
+
+void Session::RecordStart(const LnxRecordOptions& options) { state_->core.recording.Set(MakeRecorder(state_->core, options)); }
+std::string Session::RecordSave(const std::string& reason) { return state_->core.recording.Require()->Save(reason); }
+void Session::RecordStop() { state_->core.recording.Set(nullptr); }
+
+void Session::RecordState(LnxRecordInfo* info) const {
+  const std::shared_ptr<Recorder> recorder = state_->core.recording.Get();
+  if (recorder != nullptr) recorder->Fill(info);
+}
 
 }  // namespace lnx::session

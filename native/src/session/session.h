@@ -32,6 +32,11 @@ class Session {
   void License(LnxLicenseInfo* info) const;
   std::string FeaturesJson() const;
 
+  void RecordStart(const LnxRecordOptions& options);  // complete, as for Initialize
+  std::string RecordSave(const std::string& reason);
+  void RecordState(LnxRecordInfo* info) const;
+  void RecordStop();
+
  private:
   struct State;
   result::Storage* RunMany(const LnxImage* images, const LnxRect* rois, uint32_t n, const LnxRunOptions* options);

@@ -110,4 +110,15 @@ void TileMerger::Merge(const LnxRect& part, bool class_aware, double iou, uint32
   objects->Truncate(count);
 }
 
+void KeepRegionsOfObjects(result::Arena& arena, result::ImageResult* image) {
+  if (image->regions.size() == 0) return;
+  result::List<LnxRegion> kept;
+  for (LnxObject& object : image->objects) {
+    if (object.region_index < 0) continue;
+    kept.Add(arena, image->regions[static_cast<size_t>(object.region_index)]);
+    object.region_index = static_cast<int32_t>(kept.size()) - 1;
+  }
+  image->regions = kept;
+}
+
 }  // namespace lnx::session

@@ -1,5 +1,5 @@
-// Large images: parts of equal size that the model sees one after the other, and one list of objects from theirs. The plain twin
-// is sdk/lnx/reference/tiling.py.
+// Large images: parts of equal size that the model sees one after the other, and one answer from theirs. The plain twin is
+// sdk/lnx/reference/tiling.py. Maps and pictures are blended (decode/mosaic.h); what follows is about objects.
 //
 // An object that lies wholly inside at least one tile is reported once and whole: the overlap has to be as large as the largest
 // object. Within a tile the family's own suppression has decided; between tiles a box goes when it overlaps a kept one of its
@@ -44,5 +44,8 @@ class TileMerger {
   std::vector<Kept> kept_;  // per tile
   std::vector<LnxObject> copy_;
 };
+
+// Regions (instance masks) of objects that are gone go too; the others follow the order of their objects.
+void KeepRegionsOfObjects(result::Arena& arena, result::ImageResult* image);
 
 }  // namespace lnx::session

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lnx.cli import bench, doctor, handover, inspect, keys, pack, run, selftest, threshold, verify_file
+from lnx.cli import bench, doctor, handover, inspect, keys, pack, replay, run, selftest, threshold, verify_file
 from lnx.cli.messages import say
 from lnx.cli.output import use_utf8
 from lnx.cli.plugins import add_commands
@@ -17,6 +17,7 @@ app.command("pack", help=say("pack"))(pack.pack_command)
 app.command("inspect", help=say("inspect"))(inspect.inspect_command)
 app.command("verify-file", help=say("verify-file"))(verify_file.verify_command)
 app.command("run", help=say("run"))(run.run_command)
+app.command("replay", help=say("replay"))(replay.replay_command)
 app.command("bench", help=say("bench"))(bench.bench_command)
 app.command("selftest", help=say("selftest"))(selftest.selftest_command)
 app.add_typer(threshold.app, name="threshold", help=say("threshold"))

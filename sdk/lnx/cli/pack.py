@@ -71,6 +71,8 @@ def pack_command(
     margin: Annotated[float, typer.Option("--classify-margin", help=say("opt.classify-margin"))] = 0.0,
     graphs: Annotated[list[str] | None, typer.Option("--graph", help=say("opt.graph"))] = None,
     rapidocr: Annotated[bool, typer.Option("--from-rapidocr", help=say("opt.rapidocr"))] = False,
+    anomalib: Annotated[bool, typer.Option("--from-anomalib", help=say("opt.anomalib"))] = False,
+    paddle: Annotated[bool, typer.Option("--from-paddle", help=say("opt.paddle"))] = False,
     widths: Annotated[str, typer.Option("--widths", help=say("opt.widths"))] = "",
     settings: Annotated[list[str] | None, typer.Option("--set", help=say("opt.set"))] = None,
     family: Annotated[Path | None, typer.Option("--family", help=say("opt.family"))] = None,
@@ -84,24 +86,27 @@ def pack_command(
     as_json: Annotated[bool, typer.Option("--json", help=say("opt.json"))] = False,
 ) -> None:
     with reported(as_json):
-        from lnx.pack import Classifier, pack
+        from lnx.pack import Classifier, Export, pack, read_anomalib, read_paddle
         from lnx.pack.rapidocr import read_rapidocr
 
         recipients: list[Recipient] = [FamilyRecipient(*entry) for entry in load_family_keys(family)] if family else []
         if open_to_all or not recipients:
             recipients.append(OpenRecipient())
         recipe = read_rapidocr(str(model), name=name, version=version, widths=_widths(widths)) if rapidocr else None
+        if rapidocr + anomalib + paddle > 1:
+            raise LnxError(103, found="several --from-...", expected="one", where="lnx pack")
+        export: Export | None = read_anomalib(model) if anomalib else read_paddle(model) if paddle else None
         with progress_bar(output.name, as_json) as progress:
             report = pack(
-                recipe.detector if recipe else model,
+                recipe.detector if recipe else export.model if export else model,
                 output,
                 signing_key=load_signing_key(key, password),
                 recipients=recipients,
-                preset=preset,
+                preset=preset or (export.preset if export else None),
                 manifest=recipe.manifest if recipe else manifest,
-                labels=_names(labels),
+                labels=_names(labels) or (export.labels if export else []),
                 images=list(images or []),
-                options=_options(settings or [], size),
+                options={**(export.options if export else {}), **_options(settings or [], size)},
                 classifier=Classifier(
                     classify, _names(classify_labels), _options(classify_settings or [], None), _names(classify_on) or None, margin
                 )
@@ -116,8 +121,8 @@ def pack_command(
                 dry_run=dry_run,
                 progress=progress,
             )
-        if recipe:
-            report.assumptions = recipe.assumptions + report.assumptions
+        if recipe or export:
+            report.assumptions = (recipe or export).assumptions + report.assumptions  # type: ignore[union-attr]
         if as_json:
             print_json(report.to_dict())
             return

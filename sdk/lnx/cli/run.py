@@ -75,6 +75,8 @@ def run_command(
     runtime_dir: Annotated[Path | None, typer.Option("--runtime-dir", help=say("opt.runtime"))] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", help=say("opt.threshold"))] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help=say("opt.recursive"))] = False,
+    record: Annotated[Path | None, typer.Option("--record", help=say("opt.record"))] = None,
+    record_key: Annotated[Path | None, typer.Option("--record-key", help=say("opt.record-key"))] = None,
     fail_on_ng: Annotated[bool, typer.Option("--fail-on-ng", help=say("opt.fail"))] = False,
     as_json: Annotated[bool, typer.Option("--summary-json", help=say("opt.json"))] = False,
 ) -> None:
@@ -82,6 +84,8 @@ def run_command(
         paths = find_images(images, recursive)
         if not paths:
             raise LnxError(201, found=say("no-images"), expected="JPEG, PNG, BMP or TIFF", where=str(images))
+        if record is not None and record_key is None:
+            raise LnxError(103, found="--record", expected="--record-key with it", where="--record-key")
         interrupted = False
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=err, transient=True, disable=as_json) as progress:
@@ -97,6 +101,8 @@ def run_command(
                 progress=stage_reporter(progress, loading, model.name),
             )
             progress.remove_task(loading)
+            if record is not None and record_key is not None:
+                session.record(record, key=record_key)
             handle: IO[str] | None = None
             try:
                 if lines is not None:

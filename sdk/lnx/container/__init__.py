@@ -12,6 +12,7 @@ from lnx.container.keys import (
     load_signing_key,
     new_container_key,
     new_family_key,
+    new_recording_key,
 )
 from lnx.container.reader import Container, inspect_container, read_container, verify_container
 from lnx.container.writer import FamilyRecipient, OpenRecipient, P256Recipient, PublicInfo, Recipient, write_container
@@ -31,6 +32,7 @@ __all__ = [
     "load_signing_key",
     "new_container_key",
     "new_family_key",
+    "new_recording_key",
     "read_container",
     "verify_container",
     "write_container",

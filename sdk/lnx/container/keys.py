@@ -72,6 +72,12 @@ def new_container_key(folder: str | Path, name: str, password: str | None = None
     return private, write_public_key(Path(folder) / f"{name}.container-pub.pem", key)
 
 
+def new_recording_key(folder: str | Path, name: str, password: str | None = None) -> tuple[Path, Path]:
+    """Makes a key for recordings of runs: who has the private file can open them. Returns the private and the public file."""
+    private, key = new_signing_key(folder, name, "recording", password)
+    return private, write_public_key(Path(folder) / f"{name}.recording-pub.pem", key)
+
+
 def new_family_key(folder: str | Path, kid: str) -> Path:
     """Makes a family key named ``kid``; returns its file."""
     entry = {"kid": kid, "key": base64.b64encode(os.urandom(32)).decode()}

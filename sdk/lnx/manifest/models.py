@@ -331,10 +331,15 @@ class Limits(Part):
 
 
 class Tiling(Part):
-    """Larger images go through a detector in tiles, and their objects are merged."""
+    """Larger images go through the model in tiles: objects are merged, maps and pictures blended. Not for classification and text."""
 
     size: tuple[Side, Side] = Field(description="[width, height] in pixels of the image / 타일 크기")
-    overlap: float = Field(0.2, ge=0, le=0.75, description="share that neighbours repeat: as large as the largest object / 타일 겹침 비율")
+    overlap: float = Field(
+        0.2,
+        ge=0,
+        le=0.75,
+        description="share that neighbours repeat: as large as the largest object; maps: 4 x what a model sees around a pixel / 겹침 비율",
+    )
 
 
 class Manifest(Part):
@@ -369,8 +374,8 @@ class Manifest(Part):
             unknown = set(rule.labels) - set(ids)
             if unknown:
                 raise ValueError(f"a rule names label ids that do not exist: {sorted(unknown)}")
-        if self.tiling is not None and (self.task != "detection" or self.decode.kind == "instance"):
-            raise ValueError("tiling is for detectors without masks")
+        if self.tiling is not None and self.task in ("classification", "ocr"):
+            raise ValueError(f"tiling is not for {self.task}")
         for stage in self.stages:
             unknown = {*stage.on, *stage.label_ids} - set(ids)
             if unknown:

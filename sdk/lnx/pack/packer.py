@@ -23,7 +23,7 @@ from lnx.images import find_images, read_image
 from lnx.manifest import Crop, Golden, Graph, Manifest, ModelInfo, OcrDecode, Resize
 from lnx.pack.graph import GraphFile, read_graph
 from lnx.pack.presets import PRESETS, Draft, PresetOptions
-from lnx.pack.runtimes import try_runtimes
+from lnx.pack.runtimes import VARIABLE, Trial, folders, try_runtimes, untried
 from lnx.pack.stages import Classifier, add_classifier
 from lnx.reference import ReferenceModel
 from lnx.reference.ocr import split_dictionary
@@ -209,9 +209,9 @@ def _with_classifier(manifest: Manifest, classifier: Classifier, allow_agpl: boo
     )
 
 
-def _failed_trials(manifest: Manifest, files: Sequence[GraphFile], runtimes: Sequence[str | Path]) -> list[str]:
-    """What each version that cannot run a graph says. Sides that the graph leaves open are those of the manifest's recipe, the batch 1."""
-    told = []
+def _trials(manifest: Manifest, files: Sequence[GraphFile], runtimes: Sequence[str | Path]) -> list[Trial]:
+    """Each graph on each version. Sides that the graph leaves open are those of the manifest's recipe, the batch 1."""
+    told: list[Trial] = []
     for described, one in zip(manifest.graphs, files, strict=True):
         pre = manifest.pre if described.pre is None else described.pre
         size = next((op.size for op in reversed(pre) if isinstance(op, (Resize, Crop)) and op.size is not None), (64, 64))
@@ -220,7 +220,7 @@ def _failed_trials(manifest: Manifest, files: Sequence[GraphFile], runtimes: Seq
             wide, high = (3, 2) if spec.layout == "NCHW" else (2, 1)
             open_sides = {0: 1, wide: size[0], high: size[1]} if len(spec.shape) == 4 else {0: 1}
             sizes[spec.name] = [side if isinstance(side, int) else open_sides.get(axis, 2) for axis, side in enumerate(spec.shape)]
-        told += [trial.text() for trial in try_runtimes(one.path, sizes, runtimes) if trial.error]
+        told += try_runtimes(one.path, sizes, runtimes)
     return told
 
 
@@ -261,7 +261,8 @@ def pack(
         classifier: a second graph that looks at each object of a detector.
         graphs: ONNX files of the graphs after the first, by the ids of ``manifest``.
         extra_entries: files that the manifest names besides the graphs, such as a dictionary.
-        runtimes: folders of other ONNX Runtime versions that the graphs are tried on; those that fail become warnings with the fix.
+        runtimes: folders of other ONNX Runtime versions that the graphs are tried on, besides those of LNX_PACK_RUNTIMES; those that fail
+            become warnings with the fix. Supported versions that were not tried are told.
         dry_run: check everything, write nothing.
 
     Raises:
@@ -303,7 +304,13 @@ def pack(
     reference = ReferenceModel(
         graph.path, others={name: one.path for name, one in others.items()}, dictionary=_dictionary(made, extra_entries)
     )
-    report.warnings += _failed_trials(made, [graph, *(others[g.id] for g in made.graphs[1:])], runtimes)
+    trials = _trials(made, [graph, *(others[g.id] for g in made.graphs[1:])], folders(runtimes))
+    report.warnings += [trial.text() for trial in trials if trial.error]
+    ran = sorted({reference.version, *(trial.version for trial in trials)} - {trial.version for trial in trials if trial.error})
+    assumptions.append(f"graphs run on ONNX Runtime {', '.join(ran)}")
+    missing = untried(reference.version, trials)
+    if missing:
+        assumptions.append(f"graphs not tried on ONNX Runtime {', '.join(missing)}: --also-runtime FOLDER, or {VARIABLE}")
     entries: dict[str, bytes] = {}
     samples = _sample_images(images)
     if samples:

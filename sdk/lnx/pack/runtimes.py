@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+SUPPORTED = ("1.31.1", "1.26.0")  # versions that the product is tested with
+VARIABLE = "LNX_PACK_RUNTIMES"  # folders of further versions, separated as PATH is
+
 TRIAL = """
 import json, sys
 told = {"version": "", "error": ""}
@@ -45,6 +48,18 @@ class Trial:
 
     def text(self) -> str:
         return f"ONNX Runtime {self.version or '?'} ({self.folder}) cannot run this graph: {self.error}; {self.fix}"
+
+
+def folders(given: Sequence[str | Path]) -> list[str | Path]:
+    """The given folders and those that LNX_PACK_RUNTIMES names, each once."""
+    named = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    return list(dict.fromkeys([*given, *named]))
+
+
+def untried(own: str, trials: Sequence[Trial]) -> list[str]:
+    """Supported versions that the graph was run on neither here nor in a trial. ``own``: the version that packing itself runs."""
+    tried = {own, *(trial.version for trial in trials)}
+    return [version for version in SUPPORTED if version not in tried]
 
 
 def _package_folder(folder: Path) -> Path:

@@ -53,6 +53,7 @@ class ReferenceModel:
     def __init__(self, onnx: str | Path, threads: int = 0, others: Mapping[str, str | Path] | None = None, dictionary: str = "") -> None:
         import onnxruntime
 
+        self.version: str = onnxruntime.__version__
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

@@ -1,9 +1,14 @@
-"""Tiles of a large image, and one list of objects from theirs: the plain twin of native/src/session/tiling.cpp."""
+"""Tiles of a large image, and one answer from theirs: the plain twin of native/src/session/tiling.cpp and decode/mosaic.cpp."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 Rect = tuple[int, int, int, int]  # x, y, width, height
 CUT_COVERED, BORDER_SHARE = 0.7, 64
@@ -22,6 +27,38 @@ def place_tiles(part: Rect, size: tuple[int, int], overlap: float) -> list[Rect]
     width, height = min(part[2], size[0]), min(part[3], size[1])
     rows, columns = _begins(part[3], height, overlap), _begins(part[2], width, overlap)
     return [(part[0] + x, part[1] + y, width, height) for y in rows for x in columns]
+
+
+def tile_weights(begins: list[int], side: int, length: int, scale: int = 1) -> list[NDArray[np.float32]]:
+    """What each tile along one axis has to say about each of ``length * scale`` values; they add up to one everywhere.
+
+    Of the zone that two neighbours share, each leaves the outer quarter to the other, and over the half between they fade linearly.
+    """
+    p = (np.arange(length * scale) + 0.5) / scale
+    fades = []
+    for before, after in pairwise(begins):
+        middle, half = (before + side + after) / 2, (before + side - after) / 4
+        fades.append(np.clip((p - (middle - half)) / (2 * half), 0, 1) if half > 0 else (p >= middle).astype(float))
+    rising = [np.ones_like(p), *fades, np.zeros_like(p)]
+    return [(rising[i] - rising[i + 1]).astype(np.float32) for i in range(len(begins))]
+
+
+def blend(part: Rect, tiles: list[Rect], values: Callable[[Rect], NDArray[Any]], scale: int = 1) -> NDArray[np.float32]:
+    """One ``[C, H, W]`` picture of ``part`` from what ``values`` gives for each tile, both at ``scale`` times the image's resolution."""
+    xs, ys = sorted({t[0] for t in tiles}), sorted({t[1] for t in tiles})
+    across = tile_weights([x - part[0] for x in xs], tiles[0][2], part[2], scale)
+    down = tile_weights([y - part[1] for y in ys], tiles[0][3], part[3], scale)
+    whole: NDArray[np.float32] | None = None
+    for tile in tiles:
+        given = np.asarray(values(tile), np.float32)
+        if whole is None:
+            whole = np.zeros((len(given), part[3] * scale, part[2] * scale), np.float32)
+        x, y = (tile[0] - part[0]) * scale, (tile[1] - part[1]) * scale
+        place = np.s_[:, y : y + tile[3] * scale, x : x + tile[2] * scale]
+        weight = down[ys.index(tile[1])][:, None] * across[xs.index(tile[0])][None, :]
+        whole[place] += weight[place[1:]] * given
+    assert whole is not None
+    return whole
 
 
 def is_cut(box: Any, tile: Rect, part: Rect) -> bool:
