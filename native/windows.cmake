@@ -21,4 +21,11 @@ if(LNX_BUILD_TESTS)
     target_link_options(windows_${name} PRIVATE $<$<BOOL:${MINGW}>:-municode>)
   endforeach()
   target_link_libraries(windows_exit_order PRIVATE lnx)
+  # The sample of examples/mfc without its window: everything that needs no MFC.
+  set(sample ${PROJECT_SOURCE_DIR}/examples/mfc)
+  add_executable(windows_inspection_window tests/windows/inspection_window.cpp ${sample}/FolderCamera.cpp ${sample}/InspectionWorker.cpp
+                 ${sample}/Overlay.cpp ${sample}/StateText.cpp)
+  target_include_directories(windows_inspection_window PRIVATE include ${sample})
+  target_link_options(windows_inspection_window PRIVATE $<$<BOOL:${MINGW}>:-municode>)
+  target_link_libraries(windows_inspection_window PRIVATE lnx gdi32)
 endif()

@@ -126,6 +126,11 @@ def test_missing_cuda_and_cudnn_libraries_are_named(korean: Wine, model: Model, 
     assert sorted(told["doctor"]["missing"]) == sorted(needed[2:])
 
 
+def test_a_gpu_that_is_not_there_is_an_error_and_never_the_cpu(korean: Wine, model: Model) -> None:
+    told = opened(korean, model, windows_assets.runtime_folder(NEWEST), LNX_TEST_DEVICE="cuda:0")
+    assert told["status"] == 412 and "no NVIDIA driver" in told["text"] and "docs/errors/LNX-412.md" in told["text"]
+
+
 FALSE_WINSCARD = """
 #include <windows.h>
 BOOL WINAPI DllMain(HINSTANCE own, DWORD reason, LPVOID reserved) {

@@ -60,6 +60,7 @@ def nightly(options: argparse.Namespace) -> None:
     machine.environment("cpu,dev,collector,agent,dongle")
     checks.slow()
     checks.packages(everything=True)
+    windows.nightly()
     checks.fuzz(options.seconds)
     kill_loop(options)
 
@@ -146,9 +147,13 @@ def main(arguments: list[str]) -> int:
     command.add_argument("--seconds", type=int, default=600, help="of fuzzing per target (default: 600)")
     command.add_argument("--kills", type=int, default=1000, help="(default: 1000)")
     add("gpu", gpu)
-    add("windows", windows.command).add_argument("pytest", nargs="*", help="words for pytest, after --")
     command = add("package", package)
     command.add_argument("--only", action="append", choices=list(installer.PARTS), help="make only this part; may be repeated")
+    command = add("windows", windows.command)
+    command.add_argument(
+        "--wine10", action="store_true", help="make a Debian 13 with Wine 10 once, for licences and dongles (1.5 GB, root)"
+    )
+    command.add_argument("pytest", nargs="*", help="words for pytest, after --")
     command = add("parity", parity)
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--write", action="store_true", help="write docs/parity.md")

@@ -73,8 +73,12 @@ PEER_PACKAGES: dict[str, tuple[str, ...]] = {
 # What `dev.py package` needs beside the tools of the Windows tests.
 PACKAGE_PACKAGES = ("dpkg-dev", "zstd")
 
+# Makes the Debian 13 in a folder whose Wine 10 runs licences and dongles (tools/dev/wine_chroot.py).
+WINE10_PACKAGES = ("debootstrap", "util-linux")
+
 # What only the slow tests of `dev.py nightly` need: a photograph of 12 megapixels, the library that exports ConvNeXt, an RTSP server.
 NIGHTLY_PACKAGES = (
+    *WINE10_PACKAGES,
     "lomiri-wallpapers-16.04",
     "python3-torch",
     "python3-torchvision",

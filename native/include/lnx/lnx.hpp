@@ -78,6 +78,11 @@ class Options {
   Options& RuntimeDir(std::string folder) { return runtime_dir_ = std::move(folder), *this; }
   Options& KeyFile(std::string path) { return key_file_ = std::move(path), *this; }
   Options& TrustKey(std::string pem_path) { return trusted_.push_back(std::move(pem_path)), *this; }
+  Options& LicenseFile(std::string path) { return license_file_ = std::move(path), *this; }
+  Options& LicenseWait(uint32_t ms) { return options_.license_wait_ms = ms, *this; }
+  Options& OnLicense(LnxLicenseChanged changed, void* user) {
+    return options_.license_changed = changed, options_.license_user = user, *this;
+  }
   Options& Program(std::string name) { return program_ = std::move(name), *this; }
   Options& AllowCpuFallback(bool allow = true) { return options_.allow_cpu_fallback = allow ? 1u : 0u, *this; }
   Options& CpuThreads(uint32_t n) { return options_.cpu_threads = n, *this; }
@@ -103,6 +108,7 @@ class Options {
     options_.runtime_dir = runtime_dir_.empty() ? nullptr : runtime_dir_.c_str();
     options_.key_file = key_file_.empty() ? nullptr : key_file_.c_str();
     options_.program = program_.empty() ? nullptr : program_.c_str();
+    options_.license_file = license_file_.empty() ? nullptr : license_file_.c_str();
     pointers_.clear();
     for (const std::string& path : trusted_) pointers_.push_back(path.c_str());
     options_.trusted_keys = pointers_.empty() ? nullptr : pointers_.data();
@@ -115,7 +121,7 @@ class Options {
   }
 
  private:
-  std::string device_, runtime_dir_, key_file_, program_;
+  std::string device_, runtime_dir_, key_file_, program_, license_file_;
   std::vector<std::string> trusted_;
   std::vector<float> class_thresholds_, class_min_areas_;
   mutable std::vector<const char*> pointers_;
@@ -282,6 +288,12 @@ class Session {
     Check(LnxDescribeModel(handle_, &text[0], needed, &needed));
     text.resize(needed - 1);
     return text;
+  }
+  LnxLicenseInfo License() const {
+    LnxLicenseInfo info = {};
+    info.struct_size = sizeof info;
+    Check(LnxLicenseState(handle_, &info));
+    return info;
   }
   LnxSelfTestReport SelfTest() {
     LnxSelfTestReport report = {};

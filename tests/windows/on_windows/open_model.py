@@ -13,7 +13,10 @@ if os.environ.get("LNX_TEST_LOAD_FIRST"):  # what another part of the program ha
 told = {"status": 0, "text": ""}
 try:
     runtime = os.environ.get("LNX_TEST_RUNTIME") or None
-    with lnx.Session(os.environ["LNX_TEST_MODEL"], device="cpu", trusted_keys=[os.environ["LNX_TEST_KEY"]], runtime_dir=runtime) as session:
+    device = os.environ.get("LNX_TEST_DEVICE", "cpu")
+    with lnx.Session(
+        os.environ["LNX_TEST_MODEL"], device=device, trusted_keys=[os.environ["LNX_TEST_KEY"]], runtime_dir=runtime
+    ) as session:
         told["verdict"] = str(session.run(np.full((256, 256, 3), 90, np.uint8)).verdict)
         told["runtime"] = session.describe()["runtime"]["path"]
 except lnx.LnxError as error:
