@@ -17,6 +17,7 @@ import platform
 import sys
 import tomllib
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +78,12 @@ def write(record: dict[str, Any], folder: Path) -> None:
 def walk(options: argparse.Namespace) -> int:
     sys.path.insert(0, str(HERE))
     import automatic
-    import lnx
 
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / "acceptance.json"
-    head = {"computer": platform.node(), "system": platform.platform(), "person": options.person, "version": lnx.__version__}
+    head = {"computer": platform.node(), "system": platform.platform(), "person": options.person, "version": metadata.version("lnx-edge")}
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {**head, "steps": {}}
-    case = automatic.Case(options.model, options.key, options.picture, options.runtime, options.programs, options.hours)
+    case = automatic.Case(options.model, options.key, options.picture, options.runtime, options.programs, options.hours, options.start)
     listed = steps()
     for number, step in enumerate(listed, 1):
         if record["steps"].get(step["id"], {}).get("outcome") in ("passed", "left out") or (
@@ -117,6 +117,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("acceptance"), help="folder of the record")
     parser.add_argument("--person", default=getpass.getuser(), help="who answers")
     parser.add_argument("--hours", type=float, default=0.1, help="of the step `endurance`; 24 before a release")
+    parser.add_argument("--start", type=float, default=10, help="seconds that the first verdict may take")
     parser.add_argument("--without", action="append", default=[], choices=["gpu", "dongle", "build"], help="leave these steps out")
     parser.add_argument("--only", action="append", default=[], help="one step; may be repeated")
     options = parser.parse_args()

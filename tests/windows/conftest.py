@@ -34,6 +34,27 @@ LOCALES = {"utf-8": wine.SYSTEM_UTF8, "cp949": wine.KOREAN}
 OLDEST, NEWEST = machine.RUNTIMES[-1], machine.RUNTIMES[0]
 
 
+# clang as Visual Studio's compiler: its dialect, names and struct layout.
+MSVC = ["--target=x86_64-pc-windows-msvc", "-fms-compatibility", "-fms-extensions", "-fms-compatibility-version=19.30"]
+
+
+def msvc_with_headers() -> list[str]:
+    """The same with mingw-w64's windows.h and the standard library of gcc, for sources that need more than a freestanding compiler.
+
+    -fgnuc-version lets those headers in; the language, the ABI and windows.h as a program sees it stay those of MSVC mode.
+    """
+    library = Path(gcc("-print-file-name=include")).parent / "include/c++"
+    own = subprocess.run(["clang-19", "-print-resource-dir"], capture_output=True, text=True, check=True).stdout.strip()
+    folders = [library, library / "x86_64-w64-mingw32", Path(own) / "include", Path("/usr/x86_64-w64-mingw32/include")]
+    known = ["-fgnuc-version=12.2", "-D__MINGW32__", "-D__MINGW64__", "-D__STRICT_ANSI__"]
+    include = [word for folder in folders for word in ("-isystem", str(folder))]
+    return [*MSVC, *known, "-nostdinc", *include, "-include", str(Path(__file__).parent / "mfc_headers/mingw_for_msvc.h")]
+
+
+def gcc(*words: str) -> str:
+    return subprocess.run(["x86_64-w64-mingw32-g++-posix", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips the suite where it is not prepared; where dev.py prepared it, a missing piece is a failure."""
     ready = (windows.PREFIX / "lnx-ready").exists() and (windows.BUILD / "native/lnx.dll").exists()

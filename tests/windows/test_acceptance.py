@@ -19,7 +19,18 @@ AUTOMATIC = ("facts", "self-test", "first-verdict", "korean-folder", "long-path"
 
 def walk(wine: Wine, model: Model, parts: Path, installed: Path, output: Path, answers: str, *more: str) -> tuple[int, dict[str, Any]]:
     words = ["--model", model.path, "--key", model.key, "--picture", sorted(parts.iterdir())[0], "--output", output]
-    words += ["--runtime", windows_assets.runtime_folder(NEWEST), "--programs", installed, "--hours", "0", "--person", "시험자"]
+    words += [
+        "--runtime",
+        windows_assets.runtime_folder(NEWEST),
+        "--programs",
+        installed,
+        "--hours",
+        "0",
+        "--start",
+        "120",
+        "--person",
+        "시험자",
+    ]
     program = wine.start(windows_assets.CPYTHON / "python.exe", SCRIPT, *words, *more)
     told, _ = program.communicate(answers, timeout=300)
     assert (output / "acceptance.json").exists(), told

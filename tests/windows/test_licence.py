@@ -52,7 +52,9 @@ def wine10() -> Iterator[Wine]:
 
 @pytest.fixture
 def reader(tmp_path: Path, socket_folder: Path) -> Iterator[VirtualReader]:
-    with VirtualReader(tmp_path / "reader", socket_folder) as service:
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    with VirtualReader(folder, socket_folder) as service:
         yield service
 
 

@@ -13,10 +13,9 @@ from tools.dev import windows
 from tools.dev.machine import ROOT
 from tools.dev.wine import Wine
 
-from .conftest import Model, results, settings
+from .conftest import MSVC, Model, msvc_with_headers, results, settings
 
 INCLUDE = ROOT / "native/include"
-MSVC = ["--target=x86_64-pc-windows-msvc", "-fms-compatibility", "-fms-extensions", "-fms-compatibility-version=19.30"]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{INCLUDE}"]
 # What the Windows SDK defines for C++ too, unlike mingw-w64; and names that many a header trips over.
 SDK_MACROS = """
@@ -31,6 +30,7 @@ SDK_MACROS = """
 #define OPTIONAL
 #define ERROR 0
 """
+STANDARD_HEADERS = "#include <cstdint>\n#include <stdexcept>\n#include <string>\n#include <utility>\n#include <vector>\n"
 
 
 def compile_text(command: list[str], text: str) -> None:
@@ -56,8 +56,7 @@ def test_headers_stand_beside_windows_h(standard: str, order: str) -> None:
 
 @pytest.mark.parametrize("standard", ["c++14", "c++17", "c++20"])
 def test_headers_stand_the_macros_of_the_windows_sdk(standard: str) -> None:
-    standard_headers = "#include <cstdint>\n#include <stdexcept>\n#include <string>\n#include <utility>\n#include <vector>\n"
-    text = f'{standard_headers}{SDK_MACROS}\n#include "lnx/lnx.hpp"\nvoid use(lnx::Session& s) {{ s.Wait(); }}\n'
+    text = f'{STANDARD_HEADERS}{SDK_MACROS}\n#include "lnx/lnx.hpp"\nvoid use(lnx::Session& s) {{ s.Wait(); }}\n'
     compile_text(["x86_64-w64-mingw32-g++-posix", f"-std={standard}", *STRICT, "-fsyntax-only", "-xc++", "-"], text)
 
 
@@ -65,6 +64,14 @@ def test_headers_stand_the_macros_of_the_windows_sdk(standard: str) -> None:
 def test_the_c_header_is_clean_in_msvc_mode(standard: str) -> None:
     words = [f"-std={standard}", "-ffreestanding", *STRICT, "-fsyntax-only", "-xc++" if "+" in standard else "-xc", "-"]
     compile_text(["clang-19", *MSVC, *words], f'{SDK_MACROS}\n#include "lnx/lnx.h"\nint unused;\n')
+
+
+@pytest.mark.parametrize("standard", ["c++14", "c++17", "c++20"])
+def test_the_c_plus_plus_header_is_clean_in_msvc_mode(standard: str) -> None:
+    words = [f"-std={standard}", *STRICT, "-fsyntax-only", "-xc++", "-"]
+    use = "void use(lnx::Session& s) { s.Run(lnx::Image(nullptr, 1, 1, LNX_PIXEL_BGR8)); }"
+    text = f'{STANDARD_HEADERS}{SDK_MACROS}\n#include "lnx/lnx.hpp"\n{use}\n'
+    compile_text(["clang-19", *msvc_with_headers(), *words], text)
 
 
 def test_structs_are_the_same_for_both_abis(tmp_path: Path) -> None:

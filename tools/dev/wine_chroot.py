@@ -24,6 +24,7 @@ from tools.dev.wine import BINARIES, Wine
 
 SUITE = "trixie"
 PACKAGES = ("wine", "wine64", "libpcsclite1")
+PCSCLITE = "x86_64-linux-gnu/libpcsclite.so.1"
 ENTER = """
 set -e
 root=$1 here=$(pwd); shift
@@ -70,6 +71,16 @@ def _mirror() -> str:
     return told[0]
 
 
+def _same_pcsclite(root: Path) -> None:
+    """Client and service of PC/SC must be of one version: what runs inside talks to this machine's pcscd through this machine's library."""
+    library = Path("/usr/lib") / PCSCLITE
+    if library.exists():
+        target = root / "usr/local/lib" / PCSCLITE
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(library, target)
+        run(["chroot", root, "/sbin/ldconfig"])
+
+
 def make(root: Path, prefix: Path, ucrtbase: Path) -> ChrootWine:
     """The folder and a prefix of its Wine; kept when they are already there."""
     if not (root / "lnx-ready").exists():
@@ -86,6 +97,7 @@ def make(root: Path, prefix: Path, ucrtbase: Path) -> ChrootWine:
         run([*inside, "update", "-qq"], cwd=Path("/"))
         run([*inside, "install", "-y", "-qq", "--no-install-recommends", *PACKAGES], cwd=Path("/"))
         run([*inside, "clean"], cwd=Path("/"))
+        _same_pcsclite(building)
         (building / "lnx-ready").touch()
         shutil.rmtree(root, ignore_errors=True)
         building.rename(root)
