@@ -21,7 +21,7 @@ def compiled_for_windows() -> set[Path]:
     rooms = "|".join(room for room in docs_visual_studio.rooms(ROOT) if room != "api")
     found: set[Path] = set()
     for command in commands:
-        if not re.search(rf"CMakeFiles/lnx(_(?:{rooms}))?\.dir/", command["output"]):
+        if not re.search(rf"-o \S*CMakeFiles/lnx(_(?:{rooms}))?\.dir/", command["command"]):
             continue
         path = Path(command["file"])
         joined = re.findall(r'^#include "(.+\.cpp)"', path.read_text(encoding="utf-8"), re.MULTILINE) if path.suffix == ".cxx" else [path]

@@ -19,7 +19,7 @@ add_custom_command(OUTPUT ${import} DEPENDS ${library} WORKING_DIRECTORY ${CMAKE
                    COMMAND ${LNX_GENDEF} ${library}
                    COMMAND ${LNX_DLLTOOL} -d python${version}.def -D python${version}.dll -l ${import})
 add_custom_target(windows_python DEPENDS ${import})
-file(GLOB core_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/../core*.cpp)
+file(GLOB core_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/../core*.cpp ${CMAKE_CURRENT_LIST_DIR}/../picture.cpp)
 add_library(_core MODULE ${core_sources})
 add_library(_scan MODULE ${CMAKE_CURRENT_LIST_DIR}/../agent_scan.cpp)
 target_link_libraries(_core PRIVATE lnx)

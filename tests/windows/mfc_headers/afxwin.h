@@ -1,10 +1,11 @@
-// The part of MFC's declarations that examples/mfc uses, written from Microsoft's documentation of the classes, so that a compiler can
-// check the sample where MFC is not. Signatures, const and virtual as documented; there are no bodies, nothing of this is ever linked.
-// What it cannot show: that MFC itself agrees. tests/windows-acceptance asks for that on a PC with Visual Studio.
+// The part of MFC's declarations that examples/mfc uses, written from Microsoft's documentation of the classes, so that a
+// compiler can check the sample where MFC is not. Signatures, const and virtual as documented; there are no bodies, nothing of
+// this is ever linked. What it cannot show: that MFC itself agrees. tests/windows-acceptance asks for that on a PC with Visual
+// Studio.
 #pragma once
 
-#include <windows.h>
 #include <tchar.h>
+#include <windows.h>
 
 #define afx_msg
 #define AFXAPI __stdcall
@@ -158,28 +159,28 @@ void AFXAPI DDX_Text(CDataExchange* pDX, int nIDC, CString& value);
 void AFXAPI DDX_CBString(CDataExchange* pDX, int nIDC, CString& value);
 
 // Message maps: the casts are MFC's, so that a handler with a wrong signature does not compile.
-#define DECLARE_MESSAGE_MAP()                                \
- protected:                                                  \
-  static const AFX_MSGMAP* AFXAPI GetThisMessageMap();       \
+#define DECLARE_MESSAGE_MAP()                          \
+ protected:                                            \
+  static const AFX_MSGMAP* AFXAPI GetThisMessageMap(); \
   virtual const AFX_MSGMAP* GetMessageMap() const;
-#define BEGIN_MESSAGE_MAP(theClass, baseClass)                                                    \
-  const AFX_MSGMAP* theClass::GetMessageMap() const { return GetThisMessageMap(); }               \
-  const AFX_MSGMAP* AFXAPI theClass::GetThisMessageMap() {                                        \
-    typedef theClass ThisClass;                                                                   \
-    typedef baseClass TheBaseClass;                                                               \
+#define BEGIN_MESSAGE_MAP(theClass, baseClass)                                      \
+  const AFX_MSGMAP* theClass::GetMessageMap() const { return GetThisMessageMap(); } \
+  const AFX_MSGMAP* AFXAPI theClass::GetThisMessageMap() {                          \
+    typedef theClass ThisClass;                                                     \
+    typedef baseClass TheBaseClass;                                                 \
     static const AFX_MSGMAP_ENTRY _messageEntries[] = {
-#define END_MESSAGE_MAP()                                                                         \
+#define END_MESSAGE_MAP()                                                                       \
   {0, 0, 0, 0, 0, (AFX_PMSG)0}                                                                    \
-  }                                                                                               \
-  ;                                                                                               \
-  static const AFX_MSGMAP messageMap = {&TheBaseClass::GetThisMessageMap, &_messageEntries[0]};   \
-  return &messageMap;                                                                             \
+  }                                                                                             \
+  ;                                                                                             \
+  static const AFX_MSGMAP messageMap = {&TheBaseClass::GetThisMessageMap, &_messageEntries[0]}; \
+  return &messageMap;                                                                           \
   }
 #define ON_MESSAGE(message, memberFxn) \
   {message, 0, 0, 0, 1, (AFX_PMSG)(AFX_PMSGW)(static_cast<LRESULT (AFX_MSG_CALL CWnd::*)(WPARAM, LPARAM)>(memberFxn))},
-#define ON_BN_CLICKED(id, memberFxn) \
-  {WM_COMMAND, BN_CLICKED, id, id, 2, (static_cast<AFX_PMSG>(memberFxn))},
-#define ON_WM_PAINT() {WM_PAINT, 0, 0, 0, 3, (AFX_PMSG)(AFX_PMSGW)(static_cast<void (AFX_MSG_CALL CWnd::*)(void)>(&ThisClass::OnPaint))},
+#define ON_BN_CLICKED(id, memberFxn) {WM_COMMAND, BN_CLICKED, id, id, 2, (static_cast<AFX_PMSG>(memberFxn))},
+#define ON_WM_PAINT() \
+  {WM_PAINT, 0, 0, 0, 3, (AFX_PMSG)(AFX_PMSGW)(static_cast<void (AFX_MSG_CALL CWnd::*)(void)>(&ThisClass::OnPaint))},
 #define ON_WM_ERASEBKGND() \
   {WM_ERASEBKGND, 0, 0, 0, 4, (AFX_PMSG)(AFX_PMSGW)(static_cast<BOOL (AFX_MSG_CALL CWnd::*)(CDC*)>(&ThisClass::OnEraseBkgnd))},
 #define ON_WM_SIZE() \
