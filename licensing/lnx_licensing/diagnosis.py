@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from lnx.container.keys import key_id
+from lnx.container.keys import key_id, point_of
 from lnx.container.trust import Trust, load_trust
 from lnx.errors import LnxError
 
-from lnx_licensing import installed, licence, pcsc, usb_linux, usb_windows, validity
+from lnx_licensing import installed, licence, pcsc, software_key, usb_linux, usb_windows
 from lnx_licensing.findings import Finding, found
 from lnx_licensing.piv import Piv
 from lnx_licensing.token import TokenInfo, describe
+from lnx_licensing.validity import standing
 
 __all__ = ["Finding", "diagnose"]
 
@@ -28,7 +29,7 @@ DRIVER_FOLDERS = ("/usr/lib/pcsc/drivers", "/usr/lib64/pcsc/drivers", "/usr/loca
 def diagnose() -> list[Finding]:
     """Everything that can be said, from the cable up to the licence."""
     findings = usb_linux.examine() if sys.platform.startswith("linux") else usb_windows.examine() if sys.platform == "win32" else []
-    return [*findings, *_service()]
+    return [*findings, *_service(), *_evaluations()]
 
 
 def _service() -> Iterator[Finding]:
@@ -103,11 +104,32 @@ def _licences(info: TokenInfo, key: ec.EllipticCurvePublicKey) -> Iterator[Findi
         return
     name = chosen.terms.license_id
     yield found("licence-ok", id=name, path=str(good[name].path))
-    standing = validity.standing(chosen, licence.now())
-    if standing.phase != "valid":
-        yield found("licence-days", id=name, phase=standing.phase)
-    elif standing.warn:
-        yield found("licence-soon", id=name, days=standing.days_left)
+    facts = standing(chosen, licence.now())
+    if facts.phase != "valid":
+        yield found("licence-days", id=name, phase=facts.phase)
+    elif facts.warn:
+        yield found("licence-soon", id=name, days=facts.days_left)
+
+
+def _evaluations() -> Iterator[Finding]:
+    """Evaluation licences of this machine, which need a key file and no dongle."""
+    try:
+        known = installed.find(load_trust())
+    except LnxError:
+        return  # told with the dongle, or by `lnx license verify`
+    for item in known:
+        if item.licence is None or not item.licence.terms.evaluation:
+            continue
+        name, facts = item.licence.terms.license_id, standing(item.licence, licence.now())
+        points = {point_of(entry.public_key) for entry in item.licence.terms.dongles}
+        if facts.phase != "valid":
+            yield found("licence-days", id=name, phase=facts.phase)
+        elif software_key.beside(item.path, points) is None:
+            yield found("evaluation-no-key", id=name, path=str(item.path))
+        else:
+            yield found("evaluation-ok", id=name, path=str(item.path))
+            if facts.warn:
+                yield found("licence-soon", id=name, days=facts.days_left)
 
 
 def _on_token(info: TokenInfo, trust: Trust) -> Iterator[installed.Found]:

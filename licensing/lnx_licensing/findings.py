@@ -142,6 +142,18 @@ WORDS: dict[str, Words] = {
         "check the PC's date; else ask for a renewal: `lnx dongle request FILE.lnxreq`",
         "PC 날짜를 확인하십시오. 맞으면 `lnx dongle request 파일.lnxreq`로 갱신을 요청하십시오",
     ),
+    "evaluation-ok": Words(
+        "ok",
+        "evaluation licence {id} ({path}) has its key file; it needs no dongle",
+        "평가 라이선스 {id} ({path})의 키 파일이 있습니다. 동글이 필요 없습니다",
+    ),
+    "evaluation-no-key": Words(
+        "problem",
+        "the key file of evaluation licence {id} ({path}) is missing",
+        "평가 라이선스 {id} ({path})의 키 파일이 없습니다",
+        "put the *.softkey.json that came with it into the same folder, or name it by LNX_SOFTWARE_KEY",
+        "함께 받은 *.softkey.json을 같은 폴더에 넣거나 LNX_SOFTWARE_KEY로 지정하십시오",
+    ),
     "licence-soon": Words(
         "note",
         "licence {id} ends in {days} days",
@@ -149,6 +161,13 @@ WORDS: dict[str, Words] = {
         "ask for a renewal now: `lnx dongle request FILE.lnxreq`",
         "지금 갱신을 요청하십시오: `lnx dongle request 파일.lnxreq`",
     ),
+}
+
+
+PHASES = {
+    "not-yet": ("not valid yet", "아직 유효하지 않음"),
+    "grace": ("expired, in grace", "만료됨, 유예 중"),
+    "expired": ("expired", "만료됨"),
 }
 
 
@@ -165,7 +184,10 @@ class Finding:
 
     def text(self, korean: bool = False) -> str:
         words = WORDS[self.code]
-        return (words.text_ko if korean else words.text).format(**self.values)
+        values = self.values
+        if "phase" in values:
+            values = {**values, "phase": PHASES.get(values["phase"], (values["phase"],) * 2)[korean]}
+        return (words.text_ko if korean else words.text).format(**values)
 
     def fix(self, korean: bool = False) -> str:
         words = WORDS[self.code]

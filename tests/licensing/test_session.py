@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lnx import LnxError, _core  # type: ignore[attr-defined]
 from lnx.container import OpenRecipient, P256Recipient
-from plant import BRIGHT, Plant, now, sha256_of, software_key, wait_for
+from plant import BRIGHT, CALM, Plant, now, sha256_of, software_key, wait_for
 from virtual_reader import VirtualReader
 
 MISSING, BLOCKED, SIGNATURE, NOT_YET, EXPIRED, WRONG_DONGLE = 301, 302, 305, 308, 309, 310
@@ -78,7 +78,7 @@ def test_a_dongle_that_is_absent_is_waited_for_and_then_named(virtual_reader: Vi
     assert error.status == NO_TOKEN and "4711" in str(error)
     later = threading.Timer(0.5, virtual_reader.insert, [card])
     later.start()
-    with plant.open(model, license_wait=10.0) as session:
+    with plant.open(model, license_wait=90.0) as session:
         assert session.license["phase_name"] == "ok"
     later.join()
 
@@ -221,6 +221,9 @@ def test_an_evaluation_licence_shows_itself_everywhere(plant: Plant) -> None:
     plant.install(more_dongles=[dongle], not_after=now() + timedelta(days=60))
     model = plant.pack()
     assert plant.refused(model).status == SOFTWARE_KEY
+    (plant.folder / "licenses/another.softkey.json").write_text("{")
+    error = plant.refused(model)
+    assert error.status == SOFTWARE_KEY and "another.softkey.json" in str(error)
     (plant.folder / "licenses/plant.softkey.json").write_text(json.dumps(key))
     with plant.open(model) as session:
         result = session.run(BRIGHT)
@@ -234,22 +237,32 @@ def test_an_evaluation_licence_shows_itself_everywhere(plant: Plant) -> None:
 def test_pulling_the_dongle_gives_grace_then_blocks_and_recovers(virtual_reader: VirtualReader, plant: Plant) -> None:
     card = virtual_reader.insert()
     plant.install(card)
-    model = plant.pack()
-    with plant.open(model) as session:
+    with plant.open(plant.pack()) as session:
         virtual_reader.remove()
-        assert wait_for(lambda: session.license["phase_name"] == "grace", 5)
-        assert session.run(BRIGHT).verdict == "NG", "runs go on in the grace time"
-        assert session.license["grace_seconds_left"] <= 3
-        assert plant.refused(model).status == GRACE, "no further model is opened"
-        assert wait_for(lambda: session.license["phase_name"] == "blocked", 6)
+        assert wait_for(lambda: session.license["phase_name"] == "blocked")
         with pytest.raises(LnxError) as caught:
             session.run(BRIGHT)
         assert caught.value.status == BLOCKED
         virtual_reader.insert(card)
-        assert wait_for(lambda: session.license["phase_name"] == "ok", 10)
+        assert wait_for(lambda: session.license["phase_name"] == "ok")
         assert session.run(BRIGHT).verdict == "NG"
     phases = [state["phase_name"] for state in plant.seen]
-    assert phases == ["ok", "grace", "blocked", "ok"], phases
+    without_grace = ["ok", "blocked", "ok"]  # when a busy machine slept through that second
+    assert phases in (["ok", "grace", "blocked", "ok"], without_grace), phases
+
+
+def test_a_renewal_that_is_installed_prolongs_a_session_that_runs(virtual_reader: VirtualReader, plant: Plant) -> None:
+    card = virtual_reader.insert()
+    end = now() + timedelta(days=5)
+    plant.install(card, name="old.lic", license_id="old", not_after=end, grace=CALM)
+    with plant.open(plant.pack()) as session:
+        assert "ends in" in session.license["warning"]
+        plant.install(card, name="new.lic", license_id="new", issue=2, replaces="old", not_after=end + timedelta(days=365))
+        assert wait_for(lambda: session.license["license_id"] == "new")
+        assert wait_for(lambda: session.license["warning"] == "")
+        assert session.license["expires_unix"] == (end + timedelta(days=365)).timestamp()
+        assert session.run(BRIGHT).verdict == "NG"
+    assert [(state["license_id"], state["warning"] == "") for state in plant.seen] == [("old", False), ("new", True)], plant.seen
 
 
 WATCHED = """
@@ -263,12 +276,12 @@ with Session(sys.argv[1], device="cpu") as session:
 
 
 def test_each_change_is_an_event(virtual_reader: VirtualReader, plant: Plant) -> None:
-    plant.install(virtual_reader.insert())
+    plant.install(virtual_reader.insert(), grace=CALM)
     words = [sys.executable, "-c", WATCHED, str(plant.pack())]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout and program.stdout.readline() == "open\n"
         virtual_reader.remove()
-        assert program.wait(20) == 0
+        assert program.wait(90) == 0
     lines = [json.loads(line) for file in (plant.folder / "events").iterdir() for line in file.read_text().splitlines()]
     told = [line["attributes"] for line in lines if line["event"] == "lnx.license.state"]
     assert [(event["phase"], event["status"]) for event in told] == [("ok", 0), ("grace", NO_TOKEN)]
@@ -277,10 +290,15 @@ def test_each_change_is_an_event(virtual_reader: VirtualReader, plant: Plant) ->
 
 def test_a_dongle_that_is_back_within_the_grace_time_costs_nothing(virtual_reader: VirtualReader, plant: Plant) -> None:
     card = virtual_reader.insert()
-    plant.install(card, grace={**{"boot_s": 2, "expired_h": 1}, "unplug_s": 30})
-    with plant.open(plant.pack()) as session:
+    plant.install(card, grace=CALM)
+    model = plant.pack()
+    with plant.open(model) as session:
         virtual_reader.remove()
-        assert wait_for(lambda: session.license["phase_name"] == "grace", 5)
+        assert wait_for(lambda: session.license["phase_name"] == "grace")
+        assert session.run(BRIGHT).verdict == "NG", "runs go on in the grace time"
+        assert 0 < session.license["grace_seconds_left"] <= 600
+        assert plant.refused(model).status == GRACE, "no further model is opened"
         virtual_reader.insert(card)
-        assert wait_for(lambda: session.license["phase_name"] == "ok", 10)
+        assert wait_for(lambda: session.license["phase_name"] == "ok")
         assert session.run(BRIGHT).verdict == "NG"
+    assert [state["phase_name"] for state in plant.seen if state["phase_name"] != "grace"] == ["ok", "ok"], plant.seen

@@ -47,7 +47,7 @@ def test_a_token_is_there_again_after_the_service_crashed(virtual_reader: Virtua
     virtual_reader.insert()
     virtual_reader.service.kill()
     virtual_reader.service.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while not virtual_reader.present() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert virtual_reader.present()
@@ -63,7 +63,7 @@ def test_pulling_a_token_that_hangs_ends_the_command(virtual_reader: VirtualRead
         time.sleep(0.5)
         assert asking.poll() is None
         virtual_reader.slots[0].remove()
-        assert asking.wait(10) != 0
+        assert asking.wait(90) != 0
 
 
 def test_the_program_serves_other_languages_and_ends_by_its_pid(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_the_program_serves_other_languages_and_ends_by_its_pid(tmp_path: Path) 
         answers = [json.loads(program.stdout.readline()) for _ in range(3)]
         assert answers[0]["fault"] == "hang" and answers[1]["inserted"] is False and "nonsense" in answers[2]["error"]
         os.kill(hello["pid"], signal.SIGKILL)
-        program.wait(10)
-    deadline = time.monotonic() + 10
+        program.wait(90)
+    deadline = time.monotonic() + 90
     while Path(f"/proc/{hello['service_pid']}/comm").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not Path(f"/proc/{hello['service_pid']}/comm").exists()

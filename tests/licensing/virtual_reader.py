@@ -72,7 +72,7 @@ class VirtualReader:
         self._wait(slot, present=False)
 
     def _wait(self, slot: int, *, present: bool) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 90
         while self.present(slot) != present:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{READERS[slot]} did not become {'present' if present else 'empty'}")
@@ -83,7 +83,7 @@ class VirtualReader:
         listed = self.run("opensc-tool", "--list-readers").stdout
         return any(READERS[slot] in line and " Yes " in line for line in listed.splitlines())
 
-    def run(self, *command: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """A client program, as a person would start it beside this reader."""
         environment = {**os.environ, **self.environment}
         words = [str(word) for word in command]

@@ -157,6 +157,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "note": ("note", "참고"),
     "do": ("do", "조치"),
     "ready": ("the dongle can be used", "동글을 사용할 수 있습니다"),
+    "ready-evaluation": ("an evaluation licence can be used, without a dongle", "평가 라이선스를 동글 없이 사용할 수 있습니다"),
     "not-ready": ("the dongle cannot be used yet", "아직 동글을 사용할 수 없습니다"),
 }
 

@@ -30,6 +30,22 @@ std::string Reason(const Standing& standing) {
   return std::string(FindError(standing.status).title) + ": " + standing.found;
 }
 
+std::vector<crypto::Point256> TokenKeys(const License& license) {
+  std::vector<crypto::Point256> keys;
+  for (const Dongle& dongle : license.dongles) {
+    if (!dongle.software) keys.push_back(dongle.point);
+  }
+  return keys;
+}
+
+std::string Serials(const License& license) {
+  std::string serials;
+  for (const Dongle& dongle : license.dongles) {
+    serials += (serials.empty() ? "" : ", ") + (dongle.serial.empty() ? "key " + dongle.keyid : "serial number " + dongle.serial);
+  }
+  return serials;
+}
+
 }  // namespace
 
 const char* PhaseName(LnxLicensePhase phase) {
@@ -48,77 +64,94 @@ std::shared_ptr<Tokens> SharedTokens(const Environment& environment) {
 
 // Outlives the guard while its thread waits for a token.
 struct Guard::Shared {
-  std::shared_ptr<const License> license;
   Environment environment;
   std::shared_ptr<Tokens> tokens;
+  Renewals renewals;
   std::shared_ptr<std::atomic<bool>> blocked;
   Memory memory;
   PresencePolicy policy;
 
-  std::mutex mutex;  // guards what follows
+  mutable std::mutex mutex;  // guards what follows
   std::condition_variable changed;
+  std::shared_ptr<const License> license;  // that counts now; only the thread changes it
   State state;
   bool stopping = false, ended = false, poked = false;
   uint64_t states = 0;
-  std::mutex listening;  // held while listeners are called
+  std::mutex listening;  // held while the state changes and listeners are called; taken before the other one
   std::map<uint64_t, Listener> listeners;
   uint64_t next_listener = 1;
   // Touched by the thread alone.
-  int64_t remembered_at = 0, reminded_at = 0;
+  int64_t remembered_at = 0, reminded_at = 0, looked_at = NowMs();
   bool has_remembered = false;
 
   Shared(std::shared_ptr<const License> given, const Environment& chosen, std::shared_ptr<Tokens> shared_tokens,
-         std::shared_ptr<std::atomic<bool>> flag)
-      : license(std::move(given)),
-        environment(chosen),
+         std::shared_ptr<std::atomic<bool>> flag, Renewals found)
+      : environment(chosen),
         tokens(std::move(shared_tokens)),
+        renewals(std::move(found)),
         blocked(std::move(flag)),
         memory(chosen.memory_files),
-        policy(license->grace, chosen.timing, static_cast<uint64_t>(UnixNanos()), NowMs()) {}
+        policy(given->grace, chosen.timing, static_cast<uint64_t>(UnixNanos()), NowMs()),
+        license(std::move(given)) {}
+
+  std::shared_ptr<const License> Current() const {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return license;
+  }
 
   int64_t UnixSeconds() const { return environment.unix_seconds ? environment.unix_seconds() : UnixNanos() / 1000000000; }
 
-  std::vector<crypto::Point256> TokenKeys() const {
-    std::vector<crypto::Point256> keys;
-    for (const Dongle& dongle : license->dongles) {
-      if (!dongle.software) keys.push_back(dongle.point);
-    }
-    return keys;
-  }
-
   // The dongle that is there: a token that answers, else a software key.
-  token::Outcome Find(const Dongle** found) const {
+  token::Outcome Find(const License& wanted, const Dongle** found) const {
     token::Outcome outcome{LNX_E_NO_TOKEN, "no dongle", 0};
-    const std::vector<crypto::Point256> keys = TokenKeys();
+    const std::vector<crypto::Point256> keys = TokenKeys(wanted);
     if (!keys.empty()) {
       size_t which = 0;
       outcome = tokens->Challenge(keys, &which);
-      for (const Dongle& dongle : license->dongles) {
+      for (const Dongle& dongle : wanted.dongles) {
         if (outcome.status == LNX_OK && dongle.point == keys[which]) *found = &dongle;
       }
       if (outcome.status == LNX_OK) return outcome;
     }
-    for (const Dongle& dongle : license->dongles) {
+    for (const Dongle& dongle : wanted.dongles) {
       if (!dongle.software) continue;
       try {
-        FindSoftwareKey(dongle.point, license->where);
+        FindSoftwareKey(dongle.point, wanted.where);
         *found = &dongle;
         return {};
       } catch (const Error& error) {
         if (keys.empty()) outcome = {error.status(), error.finding().found + " (" + error.finding().where + ")", 0};
       }
     }
-    if (outcome.status == LNX_E_WRONG_DONGLE) outcome.found += "; the licence is for " + Serials();
+    if (outcome.status == LNX_E_WRONG_DONGLE) outcome.found += "; the licence is for " + Serials(wanted);
     return outcome;
   }
 
-  std::string Serials() const {
-    std::string serials;
-    for (const Dongle& dongle : license->dongles) {
-      serials +=
-          (serials.empty() ? "" : ", ") + (dongle.serial.empty() ? "key " + dongle.keyid : "serial number " + dongle.serial);
+  // Another licence takes the place of this one when its days and its dongle are in order, and this one's are not.
+  void LookForRenewal() {
+    if (!renewals || InOrder() || NowMs() - looked_at < environment.renewal_ms) return;
+    for (const std::shared_ptr<const License>& found : renewals()) {
+      if (found->license_id == license->license_id && found->issue == license->issue) continue;
+      const Clock clock = JudgeClock(UnixSeconds(), memory.Load(), found->issued_at);
+      const bool lasts = Warning(*found, clock).empty() || Now().phase > LNX_LICENSE_OK;
+      const Dongle* there = nullptr;
+      if (StandingOfDays(*found, clock).phase != LNX_LICENSE_OK || !lasts || Find(*found, &there).status != LNX_OK) continue;
+      const std::lock_guard<std::mutex> lock(mutex);
+      license = found;
+      policy.Changed(NowMs());
+      break;
     }
-    return serials;
+    looked_at = NowMs();
+  }
+
+  State Now() const {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return state;
+  }
+
+  bool InOrder() const {
+    const State now = Now();
+    return now.phase <= LNX_LICENSE_OK && now.warning.empty();
   }
 
   State Judge() {
@@ -144,10 +177,12 @@ struct Guard::Shared {
   }
 
   void Publish(const State& judged) {
+    const std::lock_guard<std::mutex> telling(listening);  // whoever begins to listen hears of each state once
     bool changed_now = false;
     {
       const std::lock_guard<std::mutex> lock(mutex);
-      changed_now = judged.phase != state.phase || judged.status != state.status || states == 0;
+      changed_now = judged.phase != state.phase || judged.status != state.status || states == 0 ||
+                    judged.warning.empty() != state.warning.empty();
       state = judged;
       ++states;
       blocked->store(judged.phase == LNX_LICENSE_BLOCKED, std::memory_order_release);
@@ -157,7 +192,6 @@ struct Guard::Shared {
     const bool reminder = !changed_now && judged.phase == LNX_LICENSE_GRACE && now - reminded_at >= environment.reminder_ms;
     if (!changed_now && !reminder) return;
     reminded_at = now;
-    const std::lock_guard<std::mutex> lock(listening);
     for (const auto& listener : listeners) listener.second(judged, reminder);
   }
 
@@ -166,7 +200,9 @@ struct Guard::Shared {
     std::unique_lock<std::mutex> lock(mutex);
     const int64_t now = NowMs();
     const bool counting = state.phase == LNX_LICENSE_GRACE || state.phase == LNX_LICENSE_STARTING;
-    const int64_t wait = std::max<int64_t>(0, std::min<int64_t>(policy.due_ms() - now, counting ? 100 : 60000));
+    const bool looking = renewals && (state.phase > LNX_LICENSE_OK || !state.warning.empty());
+    const int64_t longest = counting ? 100 : looking ? environment.renewal_ms : 60000;
+    const int64_t wait = std::max<int64_t>(0, std::min<int64_t>(policy.due_ms() - now, longest));
     changed.wait_for(lock, milliseconds(wait), [&] { return stopping || poked; });
     if (poked) policy.Changed(NowMs());
     poked = false;
@@ -175,6 +211,7 @@ struct Guard::Shared {
 
   void Run() {
     do {
+      LookForRenewal();
       bool due = false;
       {
         const std::lock_guard<std::mutex> lock(mutex);
@@ -182,7 +219,7 @@ struct Guard::Shared {
       }
       if (due) {
         const Dongle* found = nullptr;
-        const token::Outcome outcome = Find(&found);
+        const token::Outcome outcome = Find(*license, &found);
         const std::lock_guard<std::mutex> lock(mutex);
         if (outcome.status == LNX_OK) {
           policy.Succeeded(NowMs());
@@ -198,20 +235,22 @@ struct Guard::Shared {
   }
 };
 
-std::shared_ptr<Guard> Guard::For(std::shared_ptr<const License> license, const Environment& environment) {
+std::shared_ptr<Guard> Guard::For(std::shared_ptr<const License> license, const Environment& environment, Renewals renewals) {
   static auto* mutex = new std::mutex;
   static auto* guards = new std::map<std::string, std::weak_ptr<Guard>>;
   const std::string name = license->license_id + "#" + std::to_string(license->issue) + "#" + license->where;
   const std::lock_guard<std::mutex> lock(*mutex);
   std::weak_ptr<Guard>& known = (*guards)[name];
   std::shared_ptr<Guard> guard = known.lock();
-  if (!guard) known = guard = std::make_shared<Guard>(std::move(license), environment, SharedTokens(environment));
+  if (!guard)
+    known = guard = std::make_shared<Guard>(std::move(license), environment, SharedTokens(environment), std::move(renewals));
   return guard;
 }
 
-Guard::Guard(std::shared_ptr<const License> license, const Environment& environment, std::shared_ptr<Tokens> tokens)
+Guard::Guard(std::shared_ptr<const License> license, const Environment& environment, std::shared_ptr<Tokens> tokens,
+             Renewals renewals)
     : license_(license), blocked_(std::make_shared<std::atomic<bool>>(false)) {
-  shared_ = std::make_shared<Shared>(std::move(license), environment, std::move(tokens), blocked_);
+  shared_ = std::make_shared<Shared>(std::move(license), environment, std::move(tokens), blocked_, std::move(renewals));
   std::thread([shared = shared_] {
     const std::weak_ptr<Shared> weak = shared;
     const uint64_t id = shared->tokens->Listen([weak] {
@@ -233,14 +272,14 @@ Guard::~Guard() {
   shared_->changed.wait_for(lock, milliseconds(1000), [&] { return shared_->ended; });
 }
 
-State Guard::Now() const {
-  const std::lock_guard<std::mutex> lock(shared_->mutex);
-  return shared_->state;
-}
+State Guard::Now() const { return shared_->Now(); }
+
+std::shared_ptr<const License> Guard::Current() const { return shared_->Current(); }
 
 void Guard::FailBlocked() const {
   const State state = Now();
-  Fail(LNX_E_LICENSE_BLOCKED, {state.reason, "the dongle and licence \"" + license_->license_id + "\"", license_->where,
+  const std::shared_ptr<const License> current = Current();
+  Fail(LNX_E_LICENSE_BLOCKED, {state.reason, "the dongle and licence \"" + current->license_id + "\"", current->where,
                                state.status == LNX_OK ? "" : FindError(state.status).fix});
 }
 
@@ -252,8 +291,8 @@ State Guard::WaitReady(int64_t timeout_ms) const {
 
 void Guard::OpenFamily(const std::string& kid, crypto::Key256* key) {
   const Dongle* dongle = nullptr;
-  const token::Outcome there = shared_->Find(&dongle);
-  if (there.status != LNX_OK) Fail(there.status, {there.found, shared_->Serials(), license_->where, {}, there.code});
+  const token::Outcome there = shared_->Find(*license_, &dongle);
+  if (there.status != LNX_OK) Fail(there.status, {there.found, Serials(*license_), license_->where, {}, there.code});
   for (const WrappedKey& wrapped : license_->keys) {
     if (wrapped.kid != kid || wrapped.to != dongle->keyid) continue;
     const std::vector<uint8_t> info = WrapInfo(*license_);
@@ -280,12 +319,13 @@ bool Guard::OpenDirect(const container::SealedKey& sealed, crypto::Key256* key) 
     opened = crypto::HpkeOpen(enc, {dongle->point.data(), dongle->point.size()}, agree, info, aad, ciphertext, key->data());
   }
   if (opened) return true;
-  if (outcome.status != LNX_OK) Fail(outcome.status, {outcome.found, shared_->Serials(), license_->where, {}, outcome.code});
+  if (outcome.status != LNX_OK) Fail(outcome.status, {outcome.found, Serials(*license_), license_->where, {}, outcome.code});
   Fail(LNX_E_TOKEN_ANSWER, {"an answer that does not open the key", "that of the dongle " + sealed.to, license_->where});
 }
 
 uint64_t Guard::Listen(Listener listener) {
   const std::lock_guard<std::mutex> lock(shared_->listening);
+  listener(Now(), false);
   shared_->listeners[shared_->next_listener] = std::move(listener);
   return shared_->next_listener++;
 }

@@ -121,6 +121,22 @@ void RequireModel(const License& license, const container::PublicManifest& model
   }
 }
 
+bool StandsFor(const License& other, const License& own) {
+  const bool same_dongle = std::any_of(own.dongles.begin(), own.dongles.end(),
+                                       [&](const Dongle& dongle) { return other.FindDongle(dongle.keyid) != nullptr; });
+  if (!same_dongle || other.evaluation != own.evaluation) return false;  // that it is an evaluation stands in each result
+  if (!other.runtime_sha256.empty() && other.runtime_sha256 != own.runtime_sha256) return false;
+  const bool families = std::all_of(own.keys.begin(), own.keys.end(), [&](const WrappedKey& key) {
+    return std::any_of(other.keys.begin(), other.keys.end(), [&](const WrappedKey& carried) { return carried.kid == key.kid; });
+  });
+  if (!families || other.models.empty()) return families;
+  return !own.models.empty() && std::all_of(own.models.begin(), own.models.end(), [&](const LicensedModel& model) {
+    return std::any_of(other.models.begin(), other.models.end(), [&](const LicensedModel& listed) {
+      return listed.model_id == model.model_id && listed.min_epoch <= model.min_epoch && listed.not_after >= model.not_after;
+    });
+  });
+}
+
 std::vector<std::shared_ptr<const License>> Counting(std::vector<std::shared_ptr<const License>> all) {
   std::set<std::string> gone;
   for (const auto& license : all) {

@@ -67,6 +67,10 @@ std::vector<uint8_t> WrapInfo(const License& license);
 // LNX_E_MODEL_NOT_LICENSED, LNX_E_MODEL_ROLLED_BACK, LNX_E_MAINTENANCE_EXPIRED.
 void RequireModel(const License& license, const container::PublicManifest& model, int64_t now);
 
+// Whether `other` may stand for `own` in sessions that run: it is for one of its dongles, carries all of its families and allows
+// no model less.
+bool StandsFor(const License& other, const License& own);
+
 // The licences that count: none that another one replaces or revokes, and per dongle the one with the highest issue. Highest
 // issue first.
 std::vector<std::shared_ptr<const License>> Counting(std::vector<std::shared_ptr<const License>> all);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -102,30 +103,68 @@ void Opener::RequireAllowed(const License& license, const container::PublicManif
   }
 }
 
-// Waits until the dongle of one of the licences is there.
+// Looks where this opener looked, with the keys that it trusts.
+Renewals Opener::RenewalsOf(const std::shared_ptr<const License>& license) const {
+  OpenOptions options;
+  options.license_file = options_.license_file;
+  return [options, license, trust = trust_, environment = environment_] {
+    Opener other(options, trust, environment);
+    other.Search();
+    Licenses found;
+    std::copy_if(other.licenses_.begin(), other.licenses_.end(), std::back_inserter(found),
+                 [&](const auto& candidate) { return StandsFor(*candidate, *license); });
+    return found;
+  };
+}
+
+// Whether the dongle of this licence is plugged in, whatever the licence allows.
+bool Opener::IsPluggedIn(const License& license) const {
+  std::vector<crypto::Point256> keys;
+  for (const Dongle& dongle : license.dongles) {
+    if (!dongle.software) keys.push_back(dongle.point);
+  }
+  size_t which = 0;
+  return !keys.empty() && SharedTokens(environment_)->Challenge(keys, &which).status == LNX_OK;
+}
+
+// Waits until the dongle of one of the licences that allow the model is there.
 std::shared_ptr<Guard> Opener::Ready(const Licenses& licenses, const container::PublicManifest& model) {
   std::vector<std::shared_ptr<Guard>> guards;
+  std::vector<std::pair<std::shared_ptr<const License>, std::exception_ptr>> refused;
   int64_t wait_ms = options_.wait_ms;
   for (const auto& license : licenses) {
-    RequireAllowed(*license, model);
-    guards.push_back(Guard::For(license, environment_));
+    try {
+      RequireAllowed(*license, model);
+    } catch (const Error&) {
+      refused.emplace_back(license, std::current_exception());
+      continue;
+    }
+    guards.push_back(Guard::For(license, environment_, RenewalsOf(license)));
     if (options_.wait_ms == 0) wait_ms = std::max<int64_t>(wait_ms, static_cast<int64_t>(license->grace.boot_s) * 1000);
   }
+  if (guards.empty()) std::rethrow_exception(refused.front().second);
   const int64_t end = NowMicros() / 1000 + wait_ms;
-  State last;
   for (;;) {
-    bool starting = false;
+    bool hopeful = false, unanswered = false;
     for (const auto& guard : guards) {
-      last = guard->WaitReady(guards.size() == 1 ? 100 : 10);
-      if (last.phase == LNX_LICENSE_OK) return guard;
-      if (last.phase == LNX_LICENSE_GRACE) {
-        Fail(LNX_E_LICENSE_GRACE, {last.reason, "the dongle", guard->license().where});
-      }
-      starting = starting || last.phase == LNX_LICENSE_STARTING;
+      const State state = guard->WaitReady(guards.size() == 1 ? 100 : 10);
+      const LnxLicensePhase phase = state.phase;
+      if (phase == LNX_LICENSE_OK) return guard;
+      // Whoever says how long to wait means it, also past the boot time of the licence.
+      hopeful = hopeful || phase == LNX_LICENSE_STARTING || (phase == LNX_LICENSE_BLOCKED && options_.wait_ms > 0);
+      unanswered = unanswered || (phase == LNX_LICENSE_STARTING && state.status == LNX_OK);
     }
-    const int64_t left = end - NowMicros() / 1000;
-    if (left <= 0 || !starting) break;
+    // However short the time, the first answer is waited for, at most as long as a token may take: it is the reason to tell.
+    if (!hopeful || (!unanswered && NowMicros() / 1000 >= end)) break;
     if (options_.waiting) options_.waiting();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // a guard that is not starting is not waited for
+  }
+  for (const auto& guard : guards) {
+    const State state = guard->Now();
+    if (state.phase == LNX_LICENSE_GRACE) Fail(LNX_E_LICENSE_GRACE, {state.reason, "the dongle", guard->license().where});
+  }
+  for (const auto& other : refused) {
+    if (IsPluggedIn(*other.first)) std::rethrow_exception(other.second);  // says more than that another dongle is missing
   }
   // The reason that says most is the last one of the licence that comes first.
   const State state = guards.front()->Now();
@@ -133,8 +172,7 @@ std::shared_ptr<Guard> Opener::Ready(const Licenses& licenses, const container::
   std::string serials;
   for (const Dongle& dongle : license.dongles)
     serials += (serials.empty() ? "" : ", ") + (dongle.serial.empty() ? dongle.keyid : dongle.serial);
-  const LnxStatus status = state.status != LNX_OK ? state.status : static_cast<LnxStatus>(LNX_E_TOKEN_HANGS);
-  Fail(status, {state.reason, "the dongle " + serials, license.where});
+  Fail(state.status, {state.reason, "the dongle " + serials, license.where});
 }
 
 bool Opener::Family(const container::PublicManifest& model, const std::string& kid, crypto::Key256* key) {

@@ -2,7 +2,8 @@
 // guard of the licence that opened.
 //
 // Search: the file or folder that the caller names; else LNX_LICENSE_DIR or the product's folder (*.lic); then what lies on the
-// tokens. Of the licences that count, those that carry the family's key are tried; the first whose dongle is there opens.
+// tokens. Of the licences that count, those that carry the family's key and allow the model today are tried; the first whose
+// dongle is there opens. One that is over, or whose dongle is elsewhere, is never in the way of another.
 #pragma once
 
 #include <functional>
@@ -45,6 +46,8 @@ class Opener final : public container::KeySource {
   void TakeTokens(Licenses* found);
   std::shared_ptr<Guard> Ready(const Licenses& licenses, const container::PublicManifest& model);
   void RequireAllowed(const License& license, const container::PublicManifest& model) const;
+  Renewals RenewalsOf(const std::shared_ptr<const License>& license) const;
+  bool IsPluggedIn(const License& license) const;
 
   OpenOptions options_;
   const container::TrustStore& trust_;

@@ -1,6 +1,7 @@
 #include "license/software_key.h"
 
 #include <algorithm>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -56,8 +57,15 @@ crypto::P256KeyPair FindSoftwareKey(const crypto::Point256& point, const std::st
       if (path.size() > end.size() && path.compare(path.size() - end.size(), end.size(), end) == 0) files.push_back(path);
     }
   }
+  std::exception_ptr damaged;  // told when no other one fits
   for (const std::string& path : files) {
-    crypto::P256KeyPair pair = Read(path);
+    crypto::P256KeyPair pair;
+    try {
+      pair = Read(path);
+    } catch (const Error&) {
+      damaged = std::current_exception();
+      continue;
+    }
     if (pair.point != point) continue;
     crypto::Key256 mine, theirs;
     const crypto::P256KeyPair probe = crypto::GenerateP256();
@@ -66,6 +74,7 @@ crypto::P256KeyPair FindSoftwareKey(const crypto::Point256& point, const std::st
     if (!whole) Fail(LNX_E_SOFTWARE_KEY, {"a private half that does not fit the public one", kForm, path});
     return pair;
   }
+  if (damaged) std::rethrow_exception(damaged);
   Fail(LNX_E_SOFTWARE_KEY,
        {files.empty() ? "no *.softkey.json" : "key files of other licences", "the key file of this licence", license_file});
 }

@@ -31,7 +31,6 @@ Licensing::Licensing(std::shared_ptr<license::Guard> guard, license::Seats seats
       model_json_(model_json),
       session_id_(session_id) {
   if (!guard_) return;
-  Tell(guard_->Now(), false);
   listener_ = guard_->Listen([this](const license::State& state, bool reminder) { Tell(state, reminder); });
 }
 
@@ -40,12 +39,13 @@ Licensing::~Licensing() {
 }
 
 void Licensing::Tell(const license::State& state, bool reminder) const {
+  const std::shared_ptr<const license::License> current = guard_->Current();
   if (!session_id_.empty() && !reminder) {
     event::Log::Get().Write("lnx.license.state", "{\"model\":" + model_json_ + ",\"session\":\"" + session_id_ + "\"," +
                                                      ordered_json({{"phase", license::PhaseName(state.phase)},
                                                                    {"status", state.status},
-                                                                   {"license_id", guard_->license().license_id},
-                                                                   {"evaluation", guard_->license().evaluation},
+                                                                   {"license_id", current->license_id},
+                                                                   {"evaluation", current->evaluation},
                                                                    {"grace_seconds_left", state.seconds_left}})
                                                          .dump(-1, ' ', false, ordered_json::error_handler_t::replace)
                                                          .substr(1));
@@ -73,7 +73,8 @@ void Licensing::Fill(LnxLicenseInfo* info) const {
 }
 
 void Licensing::FillFrom(const license::State& state, LnxLicenseInfo* info) const {
-  const license::License& license = guard_->license();
+  const std::shared_ptr<const license::License> current = guard_->Current();
+  const license::License& license = *current;
   info->phase = state.phase;
   info->status = state.status;
   info->grace_seconds_left = state.seconds_left;

@@ -61,8 +61,8 @@ struct Desk {
     return trust;
   }
 
-  json Terms(const crypto::Point256& dongle, const char* type = "piv-p256-9e") const {
-    const std::string id = "lic-1", kid = "fam", info = std::string("lnx/1 license-key") + '\0' + id;
+  json Terms(const crypto::Point256& dongle, const char* type = "piv-p256-9e", const std::string& id = "lic-1") const {
+    const std::string kid = "fam", info = std::string("lnx/1 license-key") + '\0' + id;
     const crypto::HpkeSealed sealed = crypto::HpkeSeal(View(dongle), View(info), View(kid), {family.data(), family.size()});
     return {{"v", 1},
             {"license_id", id},

@@ -34,6 +34,7 @@ class World {
   uint64_t version = 0;                                   // of the above
   bool waking = false, chatty = false;                    // chatty: reports change without end, as Wine does
   uint64_t contexts = 0, waits = 0;
+  uint32_t hanging = 0, queueing = 0;  // threads inside a call to a token that hangs; that wait for another program's transaction
   std::mutex mutex;
   std::condition_variable changed;
 
@@ -53,6 +54,11 @@ class World {
   void SetFault(Token& token, Fault fault) {
     Change([&] { token.fault = fault; }, false);
   }
+  template <typename Read>
+  auto Ask(Read&& read) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return read();
+  }
   template <typename Act>
   void Change(Act&& act, bool tell = true) {
     const std::lock_guard<std::mutex> lock(mutex);
@@ -69,7 +75,9 @@ class FakeLink final : public Link {
 
   Code Begin() override {
     std::unique_lock<std::mutex> lock(world_->mutex);
+    ++world_->queueing;
     world_->changed.wait(lock, [&] { return token_->fault != Fault::kBusy; });
+    --world_->queueing;
     return Alive();
   }
   void End() noexcept override {}
@@ -77,7 +85,9 @@ class FakeLink final : public Link {
 
   Code Transmit(Bytes command, std::vector<uint8_t>* answer) override {
     std::unique_lock<std::mutex> lock(world_->mutex);
+    ++world_->hanging;
     world_->changed.wait(lock, [&] { return token_->fault != Fault::kHang; });
+    --world_->hanging;
     const Code code = Alive();
     if (code != kSuccess) return code;
     if (token_->fault == Fault::kResetOnce) {
