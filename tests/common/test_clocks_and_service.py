@@ -84,7 +84,7 @@ def test_dead_batteries_are_recognised() -> None:
 def test_the_systems_own_clock_shows_a_jump(tmp_path: Path) -> None:
     script = (
         "import sys, time, threading\nfrom lnx_common.clocks import *\nw = ClockWatch(SystemClock())\nprint('ready', flush=True)\n"
-        "deadline = time.monotonic() + 20\nwhile time.monotonic() < deadline:\n    threading.Event().wait(0.2)\n    c = w.look()\n"
+        "deadline = time.monotonic() + 90\nwhile time.monotonic() < deadline:\n    threading.Event().wait(0.2)\n    c = w.look()\n"
         "    if c:\n        print(c.kind, round(c.seconds), flush=True)\n        break\n"
     )
     control = tmp_path / "clock"
@@ -105,13 +105,15 @@ def test_the_systems_own_clock_shows_a_jump(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
-    control.write_text("-3600")
+    set_back = tmp_path / "set-back"
+    set_back.write_text("-3600")
+    set_back.replace(control)  # never seen half written
     assert child.stdout.readline() == "jump -3600\n"
-    child.wait(10)
+    child.wait(90)
 
 
 def test_a_service_that_listens_ends_at_once_and_one_that_hangs_is_ended(tmp_path: Path) -> None:
-    for body, expected in (("stop.wait(60)", 0), ("time.sleep(60)", 70)):
+    for body, expected in (("stop.wait(600)", 0), ("time.sleep(600)", 70)):
         script = (
             "import time, sys\nfrom lnx_common.service import *\ndef body(stop):\n    print('up', flush=True)\n    "
             f"{body}\nrun_until_stopped(body, stop_within=0.5)\n"
@@ -119,10 +121,8 @@ def test_a_service_that_listens_ends_at_once_and_one_that_hangs_is_ended(tmp_pat
         child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert child.stdout is not None
         child.stdout.readline()
-        begin = time.monotonic()
         child.send_signal(signal.SIGTERM)
-        assert child.wait(10) == expected
-        assert time.monotonic() - begin < 5
+        assert child.wait(90) == expected, "long before its ten minutes are over"
 
 
 def test_what_a_service_raises_is_raised() -> None:

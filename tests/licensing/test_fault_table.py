@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = [line.split("|")[1:-1] for line in Path(__file__).with_name("README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+TABLE = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+ROWS = [line.split("|")[1:-1] for line in TABLE.splitlines() if line.startswith("| ")]
 FILE = re.compile(r"`(?:[\w/]+/)?(\w+)`(?:: )?")
 
 

@@ -7,10 +7,10 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from card_watch import wait_until
 from cryptography.hazmat.primitives.asymmetric import ec
 from smartcard_service import READERS, SmartcardService
 from virtual_token.attestation import Maker
@@ -23,7 +23,10 @@ CARD_AUTHENTICATION = 0x9E
 
 
 class VirtualReader:
-    """``insert`` and ``remove`` return when the service has noticed. Use as a context manager."""
+    """``insert`` and ``remove`` return when the service has noticed.
+
+    Use as a context manager, with ``environment`` in that of this process.
+    """
 
     def __init__(self, folder: Path, socket_folder: Path) -> None:
         self.folder = folder
@@ -72,11 +75,8 @@ class VirtualReader:
         self._wait(slot, present=False)
 
     def _wait(self, slot: int, *, present: bool) -> None:
-        deadline = time.monotonic() + 90
-        while self.present(slot) != present:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{READERS[slot]} did not become {'present' if present else 'empty'}")
-            time.sleep(0.05)
+        if not wait_until(READERS[slot], present=present):
+            raise RuntimeError(f"{READERS[slot]} did not become {'present' if present else 'empty'}")
 
     def present(self, slot: int = 0) -> bool:
         """Whether the service sees a card there, asked by a program that is not ours."""

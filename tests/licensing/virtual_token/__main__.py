@@ -34,6 +34,7 @@ def main() -> None:
         sys.exit(why_not())
     options.folder.mkdir(parents=True, exist_ok=True)
     with VirtualReader(options.folder, options.folder / "run") as reader:
+        os.environ.update(reader.environment)
         card = reader.insert(reader.new_token(options.serial, maker=options.maker == "yubico", key=not options.blank))
         pub = None if options.blank else public_base64(card)
         pids = {"pid": os.getpid(), "service_pid": reader.service.pid}
