@@ -1,4 +1,4 @@
-// Waits at the end of a test program until its detached threads are gone.
+// Waits at the end of a test program until its detached threads are gone. To be included is enough.
 //
 // Threads that wait for tokens may outlive their owner. The leak checker must not see one that is half ended.
 #pragma once
@@ -36,5 +36,7 @@ class ThreadsEnd final : public ::testing::Environment {
 
   std::ptrdiff_t ours_ = 0;
 };
+
+inline const ::testing::Environment* const kThreadsEnd = ::testing::AddGlobalTestEnvironment(new ThreadsEnd);
 
 }  // namespace lnx::testing

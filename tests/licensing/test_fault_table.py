@@ -13,7 +13,7 @@ ROWS = [line.split("|")[1:-1] for line in TABLE.splitlines() if line.startswith(
 FILE = re.compile(r"`(?:[\w/]+/)?(\w+)`(?:: )?")
 
 
-def tests_of(stem: str) -> list[str]:
+def names_in(stem: str) -> list[str]:
     """Names of the tests in a file of this name, in Python or C++."""
     python = [name for path in ROOT.glob(f"tests/**/{stem}.py") for name in re.findall(r"^def test_(\w+)", path.read_text("utf-8"), re.M)]
     native = ROOT.glob(f"native/tests/**/{stem}.cpp")
@@ -26,7 +26,7 @@ def test_every_test_that_is_named_exists(row: list[str]) -> None:
     for cell in row[1:]:
         pieces = FILE.split(re.sub(r"\([^)]*\)", "", cell))
         for stem, claims in zip(pieces[1::2], pieces[2::2], strict=True):
-            known = tests_of(stem)
+            known = names_in(stem)
             assert known, f"no file {stem} with tests"
             for claim in filter(None, re.split(r"[;,.] *", claims.strip())):
                 words = "_".join(claim.split())

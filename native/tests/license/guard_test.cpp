@@ -53,8 +53,6 @@ class Guards : public ::testing::Test {
   }
 };
 
-[[maybe_unused]] const auto* const threads_end = ::testing::AddGlobalTestEnvironment(new lnx::testing::ThreadsEnd);
-
 TEST_F(Guards, TheWholeWayDownAndBack) {
   license->grace.unplug_s = 1;
   const auto guard = Start();

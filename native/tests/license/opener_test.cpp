@@ -24,8 +24,6 @@ using desk::Desk;
 using lnx::testing::Eventually;
 using nlohmann::json;
 
-[[maybe_unused]] const auto* const threads_end = ::testing::AddGlobalTestEnvironment(new lnx::testing::ThreadsEnd);
-
 class Openers : public ::testing::Test {
  protected:
   Desk desk;
@@ -129,7 +127,7 @@ TEST_F(Openers, WhoeverSaysHowLongToWaitMeansItAlsoPastTheBootTime) {
 }
 
 // Licences that are installed while a session runs.
-class Renewals : public Openers {
+class RunningSessions : public Openers {
  protected:
   std::shared_ptr<std::atomic<int64_t>> clock = std::make_shared<std::atomic<int64_t>>(1795246200);  // 2026-11-21
 
@@ -144,7 +142,7 @@ class Renewals : public Openers {
   }
 };
 
-TEST_F(Renewals, ARunningSessionGoesOnWhenItsLicenceIsRenewed) {
+TEST_F(RunningSessions, ARunningSessionGoesOnWhenItsLicenceIsRenewed) {
   Install("old", *ours, {{"not_after", "2026-11-30T00:00:00Z"}, {"grace", {{"expired_h", 1}}}});
   ASSERT_EQ(Opened(), "old");
   ASSERT_TRUE(Reaches(LNX_LICENSE_OK));
@@ -163,7 +161,7 @@ TEST_F(Renewals, ARunningSessionGoesOnWhenItsLicenceIsRenewed) {
   EXPECT_EQ(last->Now().warning, "");
 }
 
-TEST_F(Renewals, OneThatIsNotInOrderChangesNothing) {
+TEST_F(RunningSessions, OneThatIsNotInOrderChangesNothing) {
   Install("old", *ours, {{"not_after", "2026-11-30T00:00:00Z"}});
   ASSERT_EQ(Opened(), "old");
   Install("less", *ours, {{"issue", 9}, {"models", {{{"model_id", "another"}}}}});
@@ -173,7 +171,7 @@ TEST_F(Renewals, OneThatIsNotInOrderChangesNothing) {
   EXPECT_FALSE(last->Blocked());
 }
 
-TEST_F(Renewals, OfALostDongleTheNewLicenceForItsSpareIsTaken) {
+TEST_F(RunningSessions, OfALostDongleTheNewLicenceForItsSpareIsTaken) {
   const json both = {{{"type", "piv-p256-9e"}, {"pub", desk::Base64(desk::View(ours->key.point))}},
                      {{"type", "piv-p256-9e"}, {"pub", desk::Base64(desk::View(theirs->key.point))}, {"role", "spare"}}};
   Install("first", *ours);

@@ -23,8 +23,6 @@ Presence ChallengeOnce(const std::shared_ptr<fake::World>& world, const std::vec
   return finder.Challenge(expected);
 }
 
-[[maybe_unused]] const auto* const threads_end = ::testing::AddGlobalTestEnvironment(new lnx::testing::ThreadsEnd);
-
 class Tokens : public ::testing::Test {
  protected:
   std::shared_ptr<fake::World> world = std::make_shared<fake::World>();
