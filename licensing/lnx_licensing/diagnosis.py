@@ -29,7 +29,10 @@ DRIVER_FOLDERS = ("/usr/lib/pcsc/drivers", "/usr/lib64/pcsc/drivers", "/usr/loca
 def diagnose() -> list[Finding]:
     """Everything that can be said, from the cable up to the licence."""
     findings = usb_linux.examine() if sys.platform.startswith("linux") else usb_windows.examine() if sys.platform == "win32" else []
-    return [*findings, *_service(), *_evaluations()]
+    service = list(_service())
+    if any(finding.code.startswith("token-") for finding in service):  # a token that was reached is no question of USB
+        findings = [finding for finding in findings if finding.code != "usb-none"]
+    return [*findings, *service, *_evaluations()]
 
 
 def _service() -> Iterator[Finding]:
@@ -46,7 +49,7 @@ def _service() -> Iterator[Finding]:
     full = [reader for reader in readers if reader.present]
     if not full:
         yield from (found("reader-empty", reader=reader.name) for reader in readers)
-        yield found("reader-none")
+        yield found("readers-empty")
     for reader in full:
         if reader.mute:
             yield found("reader-mute", reader=reader.name)

@@ -109,6 +109,13 @@ WORDS: dict[str, Words] = {
         "plug the dongle in again, then restart the service; see what is said about USB",
         "동글을 다시 연결하고 서비스를 다시 시작하십시오. USB 항목도 확인하십시오",
     ),
+    "readers-empty": Words(
+        "problem",
+        "no reader holds a token",
+        "어느 리더기에도 토큰이 없습니다",
+        "plug the dongle in, in another port if need be; a card reader that is built into the PC stays empty",
+        "동글을 연결하십시오. 필요하면 다른 포트를 사용하십시오. PC에 내장된 카드 리더기는 비어 있는 것이 정상입니다",
+    ),
     "reader-empty": Words("note", "reader {reader} is empty", "리더기 {reader}이(가) 비어 있습니다"),
     "reader-mute": Words(
         "problem",

@@ -118,6 +118,7 @@ def test_from_an_empty_desk_to_a_licensed_plant(shell: Shell, virtual_reader: Vi
         "weld-seam:7",
     )
     issued = shell.json(*ISSUE, "plant-7.lic", "--dongle", "4711", *terms)
+    assert shell.refused(*ISSUE, "plant-7.lic", "--dongle", "4711") == (2, 103), "never overwritten"
     assert issued["terms"]["models"] == [{"model_id": "weld-seam", "min_epoch": 7, "not_after": None}]
     assert issued["terms"]["features"] == {"cameras": 4, "tools": ["classification", "ocr"]} and issued["terms"]["customer"] == "7공장"
 
@@ -237,7 +238,7 @@ def test_the_doctor_knows_that_an_evaluation_needs_its_key_file_and_no_dongle(sh
     shell.json(*ISSUE, "trial.lic", "--request", "trial.lnxreq", "--until", in_days(20))
     installed = Path(shell.json("dongle", "apply", "trial.lic", "--evaluation", "keys/trial.softkey.json")["installed"])
     examined = shell.json("dongle", "doctor")
-    assert {"reader-none", "evaluation-ok", "licence-soon"} <= {finding["code"] for finding in examined["findings"]} and examined["ready"]
+    assert {"readers-empty", "evaluation-ok", "licence-soon"} <= {finding["code"] for finding in examined["findings"]} and examined["ready"]
     assert "동글 없이 사용할 수 있습니다" in shell("dongle", "doctor", lang="ko").stdout
     installed.with_name("trial.softkey.json").unlink()
     without = shell("dongle", "doctor", lang="ko")
@@ -324,6 +325,8 @@ def test_wrong_use_is_refused_and_nothing_is_written(shell: Shell, options: tupl
 
 def test_without_dongle_and_without_service_the_message_says_which(shell: Shell, virtual_reader: VirtualReader) -> None:
     assert shell.refused("dongle", "verify") == (3, 322)
+    empty = shell("dongle", "doctor", lang="ko")
+    assert empty.returncode == 4 and "어느 리더기에도 토큰이 없습니다" in empty.stdout
     virtual_reader.insert(virtual_reader.new_token(1))
     virtual_reader.insert(virtual_reader.new_token(2), slot=1)
     assert shell.refused("dongle", "verify") == (3, 354)

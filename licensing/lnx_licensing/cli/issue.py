@@ -97,7 +97,7 @@ def issue_command(
         if not dry_run:
             if output.exists():
                 raise LnxError(
-                    status.KEY_FILE, found="a file of that name", expected="a new name", where=shown(output), fix="choose another name"
+                    status.ARGUMENT, found="a file of that name", expected="a new name", where=shown(output), fix="choose another name"
                 )
             write_whole(output, data)
             _journal(desk, terms, data)

@@ -103,7 +103,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "not-yet": ("not valid yet", "아직 유효하지 않음"),
     "grace": ("expired, in grace", "만료됨(유예 중)"),
     "expired": ("expired", "만료됨"),
-    "days-left": ("days left", "일 남음"),
+    "days-left": ("{days} days left", "{days}일 남음"),
     "no-end": ("no end", "기한 없음"),
     "unverified": ("NOT VERIFIED", "검증되지 않음"),
     "no-dongle": ("no dongle is plugged in", "연결된 동글이 없습니다"),

@@ -116,7 +116,7 @@ def _facts(read: Licence, standing: validity.Standing) -> dict[str, Any]:
 
 
 def _line(entry: dict[str, Any]) -> None:
-    left = say("no-end") if entry["days_left"] is None else f"{entry['days_left']} {say('days-left')}"
+    left = say("no-end") if entry["days_left"] is None else say("days-left").format(days=entry["days_left"])
     serials = ", ".join(entry["dongles"])
     style = "yellow" if entry["warn"] else "green"
     out.print(f"{say(entry['phase'])}  {entry['file']}  {entry['customer']}  ({serials}; {left})", style=style, markup=False)
