@@ -107,11 +107,11 @@ def _licences(info: TokenInfo, key: ec.EllipticCurvePublicKey) -> Iterator[Findi
         return
     name = chosen.terms.license_id
     yield found("licence-ok", id=name, path=str(good[name].path))
-    facts = standing(chosen, licence.now())
-    if facts.phase != "valid":
-        yield found("licence-days", id=name, phase=facts.phase)
-    elif facts.warn:
-        yield found("licence-soon", id=name, days=facts.days_left)
+    days = standing(chosen, licence.now())
+    if days.phase != "valid":
+        yield found("licence-days", id=name, phase=days.phase)
+    elif days.warn:
+        yield found("licence-soon", id=name, days=days.days_left)
 
 
 def _evaluations() -> Iterator[Finding]:
@@ -123,16 +123,16 @@ def _evaluations() -> Iterator[Finding]:
     for item in known:
         if item.licence is None or not item.licence.terms.evaluation:
             continue
-        name, facts = item.licence.terms.license_id, standing(item.licence, licence.now())
+        name, days = item.licence.terms.license_id, standing(item.licence, licence.now())
         points = {point_of(entry.public_key) for entry in item.licence.terms.dongles}
-        if facts.phase != "valid":
-            yield found("licence-days", id=name, phase=facts.phase)
+        if days.phase != "valid":
+            yield found("licence-days", id=name, phase=days.phase)
         elif software_key.beside(item.path, points) is None:
             yield found("evaluation-no-key", id=name, path=str(item.path))
         else:
             yield found("evaluation-ok", id=name, path=str(item.path))
-            if facts.warn:
-                yield found("licence-soon", id=name, days=facts.days_left)
+            if days.warn:
+                yield found("licence-soon", id=name, days=days.days_left)
 
 
 def _on_token(info: TokenInfo, trust: Trust) -> Iterator[installed.Found]:

@@ -135,7 +135,7 @@ def sanitizers() -> None:
     rooms = ("api", "session", "event", "result", "token", "license")
     machine.cmake("tsan", targets=[f"test_{room}" for room in rooms])
     races = {"TSAN_OPTIONS": f"suppressions={ROOT / 'native/tests/tsan.supp'} halt_on_error=1"}
-    _ctest("tsan", RUNTIMES[0], rooms="^(api|session|event|result|token)\\.|^license\\.Guards", env=races)
+    _ctest("tsan", RUNTIMES[0], rooms="^(api|session|event|result|token)\\.|^license\\.(Guards|Openers|RunningSessions)", env=races)
 
 
 def fuzz(seconds: int) -> None:
