@@ -30,6 +30,7 @@ class VirtualReader:
 
     def __init__(self, folder: Path, socket_folder: Path) -> None:
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.maker = Maker.load(folder)
         self.service = SmartcardService(folder / "service", socket_folder)
         self.slots = [Slot(lambda index=index: self.service.connect(index)) for index in range(len(READERS))]
