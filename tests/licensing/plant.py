@@ -25,7 +25,7 @@ from virtual_token.card import PivCard
 
 PLAIN = {"colour": "RGB", "scale": 1 / 255, "mean": [0.0], "std": [1.0], "resize": "stretch", "lib": "opencv", "interp": "linear"}
 BRIGHT = np.full((40, 50, 3), 230, np.uint8)
-QUICK = {"boot_s": 2, "unplug_s": 1, "expired_h": 1}  # for claims about what is blocked
+QUICK = {"boot_s": 2, "unplug_s": 3, "expired_h": 1}  # for claims about what is blocked
 CALM = {**QUICK, "unplug_s": 600}  # for claims about the grace time
 PATIENCE_S = 90
 

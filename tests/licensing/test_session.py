@@ -236,7 +236,7 @@ def test_an_evaluation_licence_shows_itself_everywhere(plant: Plant) -> None:
 
 def test_pulling_the_dongle_gives_grace_then_blocks_and_recovers(virtual_reader: VirtualReader, plant: Plant) -> None:
     card = virtual_reader.insert()
-    plant.install(card)
+    plant.install(card, grace={**CALM, "unplug_s": 1})
     with plant.open(plant.pack()) as session:
         virtual_reader.remove()
         assert wait_for(lambda: session.license["phase_name"] == "blocked")
