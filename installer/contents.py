@@ -44,28 +44,57 @@ EXCLUDED = (
     "pyarrow._substrait",
     "pyarrow.gandiva",
     "pyarrow.cuda",
+    "pyarrow._s3fs",
+    "pyarrow._gcsfs",
+    "pyarrow._azurefs",
+    "pyarrow._hdfs",
+    "pyarrow._orc",
+    "pyarrow._dataset_orc",
+    "pyarrow._pyarrow_cpp_tests",
+    "zstandard._cffi",
+    "zstandard.backend_cffi",
+    "zstandard.backend_rust",
+    "mypy",
+    "hypothesis",
+    "pydantic.mypy",
+    "pydantic._hypothesis_plugin",
     "win32com",
     "pythoncom",
     "Pythonwin",
     "pythonwin",
 )
-LEFT_OUT = (  # files by the beginning of their name in the package; what pyarrow's Flight and Substrait need, headers, sources
-    "pyarrow/arrow_flight",
-    "pyarrow/arrow_python_flight",
-    "pyarrow/arrow_substrait",
-    "pyarrow/libarrow_flight",
-    "pyarrow/libarrow_python_flight",
-    "pyarrow/libarrow_substrait",
+LEFT_OUT = (  # files by the beginning of their name below `pyarrow/` or at the top: clouds, Flight, headers, sources
+    "pyarrow/_s3fs",
+    "pyarrow/_gcsfs",
+    "pyarrow/_azurefs",
+    "pyarrow/_hdfs",
+    "pyarrow/_orc",
+    "pyarrow/_dataset_orc",
+    "pyarrow/_flight",
+    "pyarrow/_substrait",
+    "pyarrow/_pyarrow_cpp_tests",
     "pyarrow/include",
     "pyarrow/src",
-    "pyarrow/includes",
     "pyarrow/tests",
+    *(
+        f"{folder}{prefix}arrow_{part}"
+        for folder in ("pyarrow/", "")
+        for prefix in ("lib", "")
+        for part in ("s3", "flight", "python_flight")
+    ),
     "numpy/_core/include",
     "numpy/_core/lib",
+    "numpy/_core/tests",
     "onnx/backend/test",
+    "zstandard/_cffi",
+    "zstandard/backend_rust",
     "cv2/gapi",
+    "mypy",
+    "hypothesis",
+    "ast_serialize",
+    "librt",
 )
-LEFT_OUT_ENDINGS = (".lib", ".pdb", ".pxd", ".pyx", ".h", ".hpp", ".a", ".cmake")
+LEFT_OUT_ENDINGS = (".lib", ".pdb", ".pxd", ".pxi", ".pyx", ".pyi", ".h", ".hpp", ".cpp", ".cc", ".a", ".cmake")
 # Top-level packages that a program never reaches; `lnx` reaches all.
 NOT_IN = {
     "lnx-agent": (
@@ -124,7 +153,7 @@ def never(programs: Iterable[str]) -> list[str]:
 
 
 def files(entries: Iterable[Entry]) -> list[Entry]:
-    """Binaries or data without what is left out. On Windows Microsoft's C++ runtime is the one that LNX_MSVC_RUNTIME names."""
+    """Binaries and data without what is left out, each library once. Microsoft's C++ runtime is the one that LNX_MSVC_RUNTIME names."""
     system = os.environ.get("SystemRoot", "").lower() if os.name == "nt" else ""  # noqa: SIM112 - its real name
     kept = []
     for name, source, kind in entries:
@@ -136,7 +165,25 @@ def files(entries: Iterable[Entry]) -> list[Entry]:
         if "/" not in inside and inside.lower() in MICROSOFT:
             continue
         kept.append((name, source, kind))
-    return kept
+    return _once(kept)
+
+
+def _once(entries: list[Entry]) -> list[Entry]:
+    """A library that a package brings in its own folder is packed there alone: at the top a link on Linux, nothing on Windows.
+
+    Windows looks for the libraries of a module in the module's folder first.
+    """
+    inside = {
+        os.path.realpath(source): name for name, source, kind in entries if kind != "SYMLINK" and len(PureWindowsPath(name).parts) > 1
+    }
+    found = []
+    for name, source, kind in entries:
+        place = inside.get(os.path.realpath(source)) if len(PureWindowsPath(name).parts) == 1 and kind != "SYMLINK" else None
+        if place is None:
+            found.append((name, source, kind))
+        elif os.name != "nt":
+            found.append((name, place, "SYMLINK"))
+    return found
 
 
 def microsoft() -> list[Entry]:

@@ -110,7 +110,7 @@ def _on_this_machine(system: str, programs: Sequence[str]) -> Path:
         shutil.rmtree(old_info)
     run([PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel])
     say(f"packaging the programs for {system}")
-    words = [python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
+    words = [python, "-P", "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
     places = ["--distpath", folder.parent, "--workpath", ROOT / "build/pyinstaller" / folder.parent.name]
     run([*words, *places, SPEC], env={CHOICE: " ".join(programs)})
     _finish(folder, stamp)

@@ -22,6 +22,7 @@ from lnx_collector.runtime.loop import run_async
 __all__ = ["SERVICE", "run_collector"]
 
 FILE_BYTES, OLDER_FILES = 1_000_000, 4
+LONG_S = 3600.0
 
 
 def run_collector(path: Path, stop: StopSignal | None = None) -> None:
@@ -36,13 +37,18 @@ async def _collect(config: Config, signal: StopSignal) -> None:
 
     stop = asyncio.Event()
     work = asyncio.create_task(collect(config, stop=stop))
-    waiting = asyncio.create_task(asyncio.to_thread(signal.wait, 10**8))
+    waiting = asyncio.create_task(asyncio.to_thread(_wait, signal))
     await asyncio.wait((work, waiting), return_when=asyncio.FIRST_COMPLETED)
     stop.set()
     try:
         await work
     finally:
         signal.set()  # ends the waiting thread, also when the work failed
+
+
+def _wait(signal: StopSignal) -> None:
+    while not signal.wait(LONG_S):
+        pass
 
 
 class _File(logging.handlers.RotatingFileHandler):

@@ -23,7 +23,7 @@ from lnx_common.errors import PlantError
 from lnx_common.files import write_durably
 from lnx_common.programdata import config_file, delete_data, make_layout
 from lnx_common.windows_eventlog import register, unregister
-from lnx_common.windows_service import HOST_WORDS, Service, win32service, win32serviceutil
+from lnx_common.windows_service import HOST_WORDS, Service, config_of, set_config, win32service, win32serviceutil
 
 __all__ = ["DEFAULT_ACCOUNT", "RESTARTS_MS", "State", "install", "remove", "start", "status", "stop"]
 
@@ -79,7 +79,7 @@ def install(service: Service, config: Path | None = None, account: str = "") -> 
                 win32service.CloseServiceHandle(handle)
         finally:
             win32service.CloseServiceHandle(manager)
-        win32serviceutil.SetServiceCustomOption(service.name, "config", str(path.absolute()))
+        set_config(service.name, path.absolute())
         return status(service), path.read_text(encoding="utf-8", errors="replace") == service.sample()
 
 
@@ -145,15 +145,26 @@ def remove(service: Service, *, delete: bool = False) -> State:
     """Stops and unregisters the service; its data stays unless ``delete``. Raises PlantError 624 or 621."""
     stop(service)
     with _refusals(service):
-        try:
-            win32serviceutil.RemoveService(service.name)
-        except win32service.error as error:
-            if error.winerror not in (ABSENT, MARKED_FOR_DELETE):
-                raise
+        _delete(service)
         unregister(service.name)
     if delete:
         delete_data(service.program)
     return status(service)
+
+
+def _delete(service: Service) -> None:
+    manager = win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)
+    try:
+        handle = win32service.OpenService(manager, service.name, win32service.SERVICE_ALL_ACCESS)
+        try:
+            win32service.DeleteService(handle)
+        finally:
+            win32service.CloseServiceHandle(handle)
+    except win32service.error as error:
+        if error.winerror not in (ABSENT, MARKED_FOR_DELETE):
+            raise
+    finally:
+        win32service.CloseServiceHandle(manager)
 
 
 def status(service: Service) -> State:
@@ -173,8 +184,7 @@ def status(service: Service) -> State:
             win32service.CloseServiceHandle(handle)
     finally:
         win32service.CloseServiceHandle(manager)
-    settings = win32serviceutil.GetServiceCustomOption(service.name, "config", "") or ""
-    return State(service.name, STATES.get(now["CurrentState"], "?"), now["ProcessId"], config[3], config[7], settings)
+    return State(service.name, STATES.get(now["CurrentState"], "?"), now["ProcessId"], config[3], config[7], config_of(service.name))
 
 
 def described(state: State) -> dict[str, Any]:

@@ -24,9 +24,10 @@ from lnx_common.errors import PlantError
 from lnx_common.service import STOP_WITHIN_S, StopSignal
 from lnx_common.windows_eventlog import ERROR, INFORMATION, report
 
-__all__ = ["HOST_WORDS", "Service", "host"]
+__all__ = ["HOST_WORDS", "Service", "config_of", "host", "set_config"]
 
 HOST_WORDS = ("service", "host")  # the words after the program's name in ImagePath
+PARAMETERS = r"SYSTEM\CurrentControlSet\Services\{}\Parameters"
 FAILED = 1
 NEVER_STARTED_BY_MANAGER = 1063  # ERROR_FAILED_SERVICE_CONTROLLER_CONNECT
 
@@ -103,7 +104,7 @@ class _Hosted(Framework):
     def _work(self) -> str:
         """Runs the service; returns why it failed."""
         try:
-            config = Path(win32serviceutil.GetServiceCustomOption(self.service.name, "config"))
+            config = Path(config_of(self.service.name))
             report(self.service.name, INFORMATION, f"{self.service.name} started: {sys.executable} {config}")
             self.service.run(config, self._stop)
         except PlantError as error:
@@ -111,6 +112,30 @@ class _Hosted(Framework):
         except BaseException:
             return traceback.format_exc()
         return ""
+
+
+def config_of(name: str) -> str:
+    """The settings file that the registry names for a service; "" for none. Read with the rights of a plain account: pywin32's own
+    function asks for the right to create the key, which LocalService does not have.
+    """
+    if sys.platform != "win32":
+        return ""
+    import winreg
+
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, PARAMETERS.format(name)) as key:
+            return str(winreg.QueryValueEx(key, "config")[0])
+    except OSError:
+        return ""
+
+
+def set_config(name: str, path: Path) -> None:
+    """Writes it. Raises OSError without the rights for it."""
+    if sys.platform == "win32":
+        import winreg
+
+        with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, PARAMETERS.format(name)) as key:
+            winreg.SetValueEx(key, "config", 0, winreg.REG_SZ, str(path))
 
 
 def host(service: Service) -> int:
