@@ -92,7 +92,8 @@ def requirements(platform: str) -> list[str]:
 def _on_this_machine(system: str, programs: Sequence[str]) -> Path:
     """PyInstaller in an environment with our wheel; everything else comes from .venv, where the tests have it from."""
     wheels = ROOT / "build/dist/wheel"
-    shutil.rmtree(wheels, ignore_errors=True)
+    for old in (wheels, *(ROOT / "build").glob("lib*")):  # what setuptools built last time may hold modules that are gone
+        shutil.rmtree(old, ignore_errors=True)
     say("making the wheel")
     build = {"LNX_BUILD_DIR": str(ROOT / "build/release")}
     run([PYTHON, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, ROOT], env=build)

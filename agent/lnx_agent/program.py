@@ -33,11 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if words[:1] == ["run"] and len(words) == 2 and not words[1].startswith("-"):
         return _run(words[1])
+    from lnx_common.service_cli import service_app, service_program
+
+    if sys.platform == "win32" and words[:1] == ["service"]:
+        service_program(_service, "lnx-agent")(words)
     from lnx_agent.cli import app, receiver
 
     if sys.platform == "win32":
-        from lnx_common.service_cli import service_app
-
         app.add_typer(service_app(_service), name="service")
     app.add_typer(receiver, name="receiver")
     app(words, prog_name="lnx-agent")

@@ -27,11 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(f"lnx-edge {version('lnx-edge')}")
         return 0
+    from lnx_common.service_cli import service_app, service_program
+
+    if sys.platform == "win32" and words[:1] == ["service"]:
+        service_program(_service, "lnx-collector")(words)
     from lnx_collector.cli import app
 
     if sys.platform == "win32":
-        from lnx_common.service_cli import service_app
-
         app.add_typer(service_app(_service), name="service")
     app(words, prog_name="lnx-collector")
     return 0

@@ -89,6 +89,14 @@ def service_app(load: Callable[[], Service]) -> typer.Typer:
     return app
 
 
+def service_program(load: Callable[[], Service], name: str) -> Callable[[list[str]], None]:
+    """A program with the group `service` alone: the verbs load nothing of what the other commands need. Ends the process."""
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.callback()(lambda: None)
+    app.add_typer(service_app(load), name="service")
+    return lambda words: app(words, prog_name=name)
+
+
 def _show(state: windows_control.State, as_json: bool) -> None:
     if as_json:
         print_json(windows_control.described(state))

@@ -34,6 +34,7 @@ DEFAULT_ACCOUNT = r"NT AUTHORITY\LocalService"
 STOP_WAIT_S = 10.0
 POLL_S = 0.1
 ABSENT, MARKED_FOR_DELETE, NOT_RUNNING, RUNNING_ALREADY = 1060, 1072, 1062, 1056
+UNKNOWN_LEVEL = 124  # ERROR_INVALID_LEVEL
 STATES = {1: "stopped", 2: "starting", 3: "stopping", 4: "running", 5: "continuing", 6: "pausing", 7: "paused"}
 
 
@@ -103,13 +104,23 @@ def _point(manager: Any, service: Service, account: str, *, changed: bool) -> An
 
 def _configure(handle: Any, service: Service) -> None:
     """Description, delayed start, and restarts after crashes and after ends with an error."""
-    change = win32service.ChangeServiceConfig2
-    change(handle, win32service.SERVICE_CONFIG_DESCRIPTION, service.description)
-    change(handle, win32service.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, True)
-    actions = [(win32service.SC_ACTION_RESTART, wait) for wait in RESTARTS_MS]
-    failure = {"ResetPeriod": 86400, "RebootMsg": "", "Command": "", "Actions": actions}
-    change(handle, win32service.SERVICE_CONFIG_FAILURE_ACTIONS, failure)
-    change(handle, FAILURE_ACTIONS_FLAG, True)
+    failure = {
+        "ResetPeriod": 86400,
+        "RebootMsg": "",
+        "Command": "",
+        "Actions": [(win32service.SC_ACTION_RESTART, wait) for wait in RESTARTS_MS],
+    }
+    for level, value in (
+        (win32service.SERVICE_CONFIG_DESCRIPTION, service.description),
+        (win32service.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, True),
+        (win32service.SERVICE_CONFIG_FAILURE_ACTIONS, failure),
+        (FAILURE_ACTIONS_FLAG, True),
+    ):
+        try:
+            win32service.ChangeServiceConfig2(handle, level, value)
+        except win32service.error as error:
+            if error.winerror != UNKNOWN_LEVEL:
+                raise  # Wine's manager knows fewer levels; every Windows knows all four
 
 
 def start(service: Service) -> State:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from agent_plant import wait_for
 from lnx_collector.config import load_config
+from lnx_collector.historian.database import DATABASE
 from lnx_collector.service import SERVICE as COLLECTOR
 from lnx_collector.service import run_collector
 from lnx_common.config import ConfigError
 from lnx_common.service import StopSignal
+from lnx_common.service_cli import service_program
 from lnx_common.windows_service import host
 
 
@@ -30,9 +32,9 @@ def test_the_collector_ends_with_its_stop_signal_and_leaves_a_log(tmp_path: Path
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_for(lambda: any((tmp_path / "데이터").glob("*.db*")), 30)
+    wait_for((tmp_path / "데이터" / DATABASE).exists, 90)
     stop.set()
-    thread.join(30)
+    thread.join(90)
     assert (thread.is_alive(), failures) == (False, [])
     assert (tmp_path / "데이터/log").is_dir()
 
@@ -73,3 +75,12 @@ def test_an_agent_that_is_started_twice_says_so(tmp_path: Path) -> None:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 4
     assert "LNX-622" in done.stderr
+
+
+def test_the_verbs_of_a_service_are_a_program_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        service_program(lambda: COLLECTOR, "lnx-collector")(["service", "--help"])
+    told = capsys.readouterr().out
+    assert ended.value.code == 0
+    for verb in ("install", "start", "stop", "remove", "status", "layout"):
+        assert verb in told

@@ -193,8 +193,10 @@ def packages(*, everything: bool = False) -> None:
     from installer import onedir
 
     programs = onedir.PROGRAMS if everything else onedir.QUICK
-    onedir.windows_programs(programs)
-    onedir.linux_programs(programs)
+    with ThreadPoolExecutor(2) as pool:  # each of them keeps one core busy
+        made = [pool.submit(make, programs) for make in (onedir.windows_programs, onedir.linux_programs)]
+    for one in made:
+        one.result()
     package_tests(["tests/packages"])
 
 
