@@ -4,11 +4,30 @@
 #include "base/platform.h"
 #include "base/status.h"
 #include "runtime/cuda.h"
+#include "runtime/driver_version.h"
 #include "runtime/library_file.h"
 #include "runtime/loader.h"
 #include "runtime/ort.h"
+#include "runtime/pack_choice.h"
 
 namespace lnx::runtime {
+namespace {
+
+// The pack that suits this PC, and why each better one does not.
+nlohmann::ordered_json DescribePack(const DriverFacts& driver, const std::vector<Gpu>& gpus) {
+  const PackChoice choice = ChoosePack(driver, gpus);
+  nlohmann::ordered_json packs = nlohmann::ordered_json::array();
+  for (const PackVerdict& verdict : choice.verdicts) {
+    packs.push_back(
+        {{"pack", verdict.pack}, {"fit", PackFitName(verdict.fit)}, {"found", verdict.found}, {"needed", verdict.needed}});
+  }
+  return {{"name", choice.pack},
+          {"onnxruntime", choice.pack == "cpu" ? "" : PackRuntime(choice.pack)},
+          {"extra", PackExtra(choice.pack)},
+          {"verdicts", packs}};
+}
+
+}  // namespace
 
 std::string DescribeEnvironmentJson(const std::string& runtime_dir) {
   using nlohmann::ordered_json;
@@ -40,7 +59,10 @@ std::string DescribeEnvironmentJson(const std::string& runtime_dir) {
   }
   report["candidates"] = list;
   const GpuSurvey survey = SurveyGpus();
-  report["driver"] = {{"present", survey.driver}, {"cuda_version", survey.cuda_version}, {"reason", survey.reason}};
+  const DriverFacts facts = FactsOf(survey);
+  report["driver"] = {
+      {"present", survey.driver}, {"cuda_version", survey.cuda_version}, {"version", facts.version}, {"reason", survey.reason}};
+  report["pack"] = DescribePack(facts, survey.gpus);
   ordered_json gpus = ordered_json::array();
   for (const Gpu& gpu : survey.gpus) {
     gpus.push_back({{"index", gpu.index},

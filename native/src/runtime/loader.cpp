@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "runtime/installed_pack.h"
 #include "runtime/library_file.h"
 
 namespace lnx::runtime {
@@ -69,6 +70,8 @@ std::vector<Candidate> FindCandidates(const std::string& runtime_dir) {
   const std::string variable = platform::GetEnv("LNX_RUNTIME_DIR");
   if (!variable.empty()) AddFolder(variable, "LNX_RUNTIME_DIR", &candidates);
   AddFolder(platform::OwnLibraryFolder(), "folder of the LNX library", &candidates);
+  const std::string installed = InstalledPackFolder();
+  if (!installed.empty()) AddFolder(installed, "installed runtime pack", &candidates);
   return candidates;
 }
 

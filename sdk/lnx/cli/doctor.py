@@ -32,9 +32,15 @@ def doctor_command(
             table.add_row(say("looked"), f"{candidate['path']} ({candidate['source']}): {candidate['verdict']}")
         driver = report["driver"]
         version = driver["cuda_version"]
-        table.add_row(say("driver"), f"CUDA {version // 1000}.{version % 1000 // 10}" if driver["present"] else driver["reason"])
+        cuda = f"{driver['version']} CUDA {version // 1000}.{version % 1000 // 10}".strip()
+        table.add_row(say("driver"), cuda if driver["present"] else driver["reason"])
         for gpu in report["gpus"]:
             table.add_row(say("gpu"), f"cuda:{gpu['index']} {gpu['name']}, compute {gpu['compute_capability']}, {gpu['memory_mb']} MB")
+        pack = report["pack"]
+        table.add_row(say("pack"), f"{pack['name']}  {pack['onnxruntime']}".strip() + f"  (lnx-edge\\[{pack['extra']}])")
+        for verdict in pack["verdicts"]:
+            if verdict["fit"] != "serves":
+                table.add_row("", f"{verdict['pack']}: {verdict['found']}; {say('needs')} {verdict['needed']}")
         for name in report["missing"]:
             table.add_row(say("missing"), name, style="red")
         table.add_row(say("cores"), str(report["physical_cores"]))

@@ -186,6 +186,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "providers": ("providers", "실행 공급자"),
     "gpu": ("GPU", "GPU"),
     "driver": ("driver", "드라이버"),
+    "pack": ("suitable runtime pack", "알맞은 런타임 팩"),
+    "needs": ("needs", "필요:"),
     "missing": ("missing", "누락"),
     "cores": ("physical cores", "물리 코어"),
     "looked": ("looked at", "확인한 위치"),

@@ -27,6 +27,7 @@ from typing import IO, Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lnx import attribution
 from lnx.container import dsse
 from lnx.errors import LnxError
 from lnx.handover.parts import Part, described
@@ -50,7 +51,8 @@ models          models, still encrypted where they were / 모델(암호화된 �
 licences        licences; they work with their dongle alone / 라이선스(해당 동글에서만 동작)
 configuration   configurations; passwords are blacked out / 설정(비밀번호는 가려짐)
 reports         reports and records / 보고서와 기록
-"""
+
+""" + attribution.BOTH
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def make(
                 "versions": _versions(),
                 "commands": list(commands),
                 "note": note,
+                "attribution": attribution.KOREAN,
                 "files": files,
             }
             payload = json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode()

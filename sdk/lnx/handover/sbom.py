@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -37,8 +37,11 @@ def wanted_by(distribution: metadata.Distribution, name: str) -> list[str]:
     return sorted(names)
 
 
-def needed(root: str = PRODUCT) -> dict[str, tuple[metadata.Distribution, list[str]]]:
-    """Installed packages that ``root`` needs, itself first: name -> (distribution, names it needs in turn)."""
+Find = Callable[[str], metadata.Distribution]  # raises PackageNotFoundError
+
+
+def needed(root: str = PRODUCT, find: Find = metadata.distribution) -> dict[str, tuple[metadata.Distribution, list[str]]]:
+    """Packages that ``root`` needs and that ``find`` finds, itself first: name -> (distribution, names it needs in turn)."""
     found: dict[str, tuple[metadata.Distribution, list[str]]] = {}
     waiting = [root]
     while waiting:
@@ -46,7 +49,7 @@ def needed(root: str = PRODUCT) -> dict[str, tuple[metadata.Distribution, list[s
         if name in found:
             continue
         try:
-            distribution = metadata.distribution(name)
+            distribution = find(name)
         except metadata.PackageNotFoundError:
             continue  # an extra, or for another system
         wanted = wanted_by(distribution, name)
@@ -95,19 +98,27 @@ def _library(path: Path, version: str) -> dict[str, Any]:
     }
 
 
-def cyclonedx(moment: datetime, runtime: tuple[Path, str] | None = None) -> dict[str, Any]:
+def cyclonedx(
+    moment: datetime,
+    runtime: tuple[Path, str] | None = None,
+    *,
+    find: Find = metadata.distribution,
+    others: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
     """The bill of materials.
 
     Args:
         moment: the time it is made, with its zone.
         runtime: path and version of the ONNX Runtime library in use.
+        find: where packages are looked for; this Python's, unless another is being packaged.
+        others: CycloneDX components that no Python package tells of.
     """
-    packages = needed()
-    components = list(_components(packages))
+    packages = needed(find=find)
+    components = [*_components(packages), *others]
     if runtime is not None:
         components.append(_library(*runtime))
     product = next((component for component in components if component["name"] == PRODUCT), None)
-    others = [component for component in components if component is not product]
+    parts = [component for component in components if component is not product]
     refs = {name: f"pkg:pypi/{name}@{distribution.version}" for name, (distribution, _) in packages.items()}
     content = "\n".join(sorted(component["bom-ref"] for component in components)) + moment.isoformat()
     document: dict[str, Any] = {
@@ -116,7 +127,7 @@ def cyclonedx(moment: datetime, runtime: tuple[Path, str] | None = None) -> dict
         "serialNumber": f"urn:uuid:{uuid5(NAMESPACE, content)}",
         "version": 1,
         "metadata": {"timestamp": moment.isoformat(timespec="seconds")},
-        "components": others,
+        "components": parts,
         "dependencies": [{"ref": refs[name], "dependsOn": [refs[w] for w in wanted]} for name, (_, wanted) in packages.items()],
     }
     if product is not None:
