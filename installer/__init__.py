@@ -10,6 +10,8 @@ import importlib
 PARTS: dict[str, str] = {  # name on the command line -> module and function that makes it
     "windows": "installer.onedir:windows_part",
     "deb": "installer.debian:package",
+    "packs": "installer.packs.command:make",
+    "installer": "installer.setup:make",
 }
 
 

@@ -1,7 +1,7 @@
 """Bill of materials (CycloneDX 1.6) and third-party notices of the setup program: everything inside it, with version, hash and licence.
 
-Sources: the packages that the frozen programs are made from, the manifests of the runtime packs, and what is linked into lnx.dll and the setup
-itself, as Debian's packages tell it. A licence text that cannot be found ends the build.
+Sources: the packages that the frozen programs are made from, the manifests of the runtime packs, and what is linked into lnx.dll and
+the setup itself, as Debian's packages tell it. A licence text that cannot be found ends the build.
 """
 
 from __future__ import annotations

@@ -58,9 +58,10 @@ def _copy_tracked(folder: str, target: Path, subfolders: Sequence[str] = ()) -> 
 
 def moment() -> datetime:
     """Of the build: the last commit, so that the same sources give the same bill."""
-    told = os.environ.get("SOURCE_DATE_EPOCH") or subprocess.run(
-        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    told = (
+        os.environ.get("SOURCE_DATE_EPOCH")
+        or subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    )
     return datetime.fromtimestamp(int(told), UTC)
 
 

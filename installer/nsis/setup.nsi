@@ -15,7 +15,11 @@ Target amd64-unicode
 ManifestDPIAware true
 ManifestSupportedOS Win10
 RequestExecutionLevel admin
-SetCompressor ${COMPRESSOR}
+!if "${COMPRESSOR}" == "off" ; for tests
+  SetCompress off
+!else
+  SetCompressor ${COMPRESSOR}
+!endif
 SetDateSave off
 CRCCheck on
 AllowSkipFiles off
@@ -238,7 +242,10 @@ Section "-commit"
   WriteRegStr HKLM "Software\LNX" "Version" "${VERSION}"
   Call WriteEnvironment
   Call WriteUninstaller
-  Call RemoveOlder
+  ${Step} `flush`
+  ${If} $R0 == 0
+    Call RemoveOlder
+  ${EndIf}
   ${Log} "installed"
 SectionEnd
 

@@ -31,10 +31,23 @@ MANIFEST = "pack.json"
 FORMAT = 1
 ROOM = 3.2  # unpacked libraries and a copy, as a multiple of the wheels
 # Families of libraries that are always judged when a file names them; other names in a file (of its own messages, of tools) say nothing.
-OURS = ("onnxruntime*", "cublas*", "cudnn*", "cufft*", "cudart*", "nvrtc*", "nvjitlink*", "curand*", "cusolver*", "cusparse*", "zlibwapi*", "nvinfer*")
+OURS = (
+    "onnxruntime*",
+    "cublas*",
+    "cudnn*",
+    "cufft*",
+    "cudart*",
+    "nvrtc*",
+    "nvjitlink*",
+    "curand*",
+    "cusolver*",
+    "cusparse*",
+    "zlibwapi*",
+    "nvinfer*",
+)
 
 
-class Incomplete(Exception):
+class IncompleteError(Exception):
     """A pack that would not run: what is missing, or what nobody has decided about."""
 
 
@@ -42,7 +55,7 @@ def fetch(wheel: Wheel, downloads: Path) -> Path:
     """The wheel's file, fetched once; its hash is compared every time.
 
     Raises:
-        Incomplete: the disk has no room, or the file is not the pinned one.
+        IncompleteError: the disk has no room, or the file is not the pinned one.
     """
     folder = downloads / wheel.label
     found = sorted(folder.glob("*.whl"))
@@ -50,14 +63,14 @@ def fetch(wheel: Wheel, downloads: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
         if free < wheel.size * 2:
-            raise Incomplete(f"{free >> 20} MiB free at {folder}, {wheel.size * 2 >> 20} MiB needed for {wheel.label}")
+            raise IncompleteError(f"{free >> 20} MiB free at {folder}, {wheel.size * 2 >> 20} MiB needed for {wheel.label}")
         listed = folder.with_suffix(".txt")
         listed.write_text(f"{wheel.distribution}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", *WINDOWS, *ABIS]
         subprocess.run([*pip, "-d", str(folder), "-r", str(listed)], check=True)
         found = sorted(folder.glob("*.whl"))
     if len(found) != 1 or sha256(found[0]) != wheel.sha256:
-        raise Incomplete(f"{folder} holds another file than {wheel.label} of SHA-256 {wheel.sha256}; remove the folder")
+        raise IncompleteError(f"{folder} holds another file than {wheel.label} of SHA-256 {wheel.sha256}; remove the folder")
     return found[0]
 
 
@@ -67,7 +80,7 @@ def _unpack(wheel: Wheel, archive: zipfile.ZipFile, folder: Path) -> list[dict[s
     decided = {*wheel.take, *wheel.leave}
     unknown, absent = sorted(set(names) - decided), sorted(decided - set(names))
     if unknown or absent:
-        raise Incomplete(f"{wheel.label}: not decided about {unknown}, not there {absent}")
+        raise IncompleteError(f"{wheel.label}: not decided about {unknown}, not there {absent}")
     entries: list[dict[str, Any]] = []
     for name, reason in sorted(wheel.leave.items()):
         entries.append({"left_out": name, "size": archive.getinfo(names[name]).file_size, "why": reason, "from": wheel.label})
@@ -77,7 +90,7 @@ def _unpack(wheel: Wheel, archive: zipfile.ZipFile, folder: Path) -> list[dict[s
         entries.append({"name": name, "size": (folder / name).stat().st_size, "sha256": sha256(folder / name), "from": wheel.label})
     texts = [name for name in archive.namelist() for pattern in wheel.texts if fnmatch.fnmatchcase(name, pattern)]
     if not texts:
-        raise Incomplete(f"{wheel.label}: no licence text {list(wheel.texts)}")
+        raise IncompleteError(f"{wheel.label}: no licence text {list(wheel.texts)}")
     place = folder / "licenses" / wheel.label
     place.mkdir(parents=True)
     for name in texts:
@@ -91,7 +104,7 @@ def prove(folder: Path, recipe: Recipe) -> dict[str, list[str]]:
     Returns: library -> the names that it needs and that the pack holds.
 
     Raises:
-        Incomplete: everything that is missing, named with the library that asks for it.
+        IncompleteError: everything that is missing, named with the library that asks for it.
     """
     here = {path.name.lower() for path in folder.glob("*.dll")}
     missing: list[str] = []
@@ -106,7 +119,7 @@ def prove(folder: Path, recipe: Recipe) -> dict[str, list[str]]:
             missing.append(f"{path.name} may load {name}")
         edges[path.name] = sorted({*told.imports, *told.delayed, *judged} & here - {path.name.lower()})
     if missing:
-        raise Incomplete("; ".join(missing))
+        raise IncompleteError("; ".join(missing))
     return edges
 
 
@@ -118,7 +131,7 @@ def assemble(pack: Pack, recipe: Recipe, output: Path, downloads: Path) -> Path:
     """The pack's folder, made anew when its recipe changed.
 
     Raises:
-        Incomplete: a wheel is not the pinned one, or the proof fails; nothing half-made stays under the pack's name.
+        IncompleteError: a wheel is not the pinned one, or the proof fails; nothing half-made stays under the pack's name.
     """
     target = output / pack.folder
     wanted = [wheel.sha256 for wheel in pack.wheels]
@@ -128,7 +141,7 @@ def assemble(pack: Pack, recipe: Recipe, output: Path, downloads: Path) -> Path:
     output.mkdir(parents=True, exist_ok=True)
     size = sum(wheel.size for wheel in pack.wheels)
     if (free := shutil.disk_usage(output).free) < size * ROOM:
-        raise Incomplete(f"{free >> 20} MiB free at {output}, {int(size * ROOM) >> 20} MiB needed for pack {pack.name}")
+        raise IncompleteError(f"{free >> 20} MiB free at {output}, {int(size * ROOM) >> 20} MiB needed for pack {pack.name}")
     building = output / f".{pack.folder}.new"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
@@ -144,7 +157,8 @@ def assemble(pack: Pack, recipe: Recipe, output: Path, downloads: Path) -> Path:
         "needs": {key: pack.needs[key] for key in ("cuda", "windows_driver", "windows_jit_driver", "sass", "ptx") if key in pack.needs},
         "wheels": wanted,
         "components": [
-            {"name": wheel.distribution, "version": wheel.version, "sha256": wheel.sha256, "licence": wheel.licence} for wheel in pack.wheels
+            {"name": wheel.distribution, "version": wheel.version, "sha256": wheel.sha256, "licence": wheel.licence}
+            for wheel in pack.wheels
         ],
         "files": sorted((entry for entry in entries if "name" in entry), key=lambda entry: str(entry["name"])),
         "left_out": [entry for entry in entries if "left_out" in entry],

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from installer.packs.assemble import Incomplete, assemble, size_report
+from installer.packs.assemble import IncompleteError, assemble, size_report
 from installer.packs.recipe import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ def packs(names: tuple[str, ...] = SMALL) -> list[Path]:
     recipe = load(ROOT)
     try:
         return [assemble(recipe.packs[name], recipe, OUTPUT, DOWNLOADS) for name in names]
-    except Incomplete as error:
+    except IncompleteError as error:
         sys.exit(f"runtime pack: {error}")
 
 

@@ -21,7 +21,7 @@ _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _LONGEST = 64
 
 
-class NotALibrary(ValueError):
+class NotALibraryError(ValueError):
     """The file is no PE32+ file for x64."""
 
 
@@ -49,7 +49,7 @@ class _Sections:
         for _, start, size, raw in self._rows:
             if start <= address < start + size:
                 return raw + address - start
-        raise NotALibrary(f"an address outside every section: {address:#x}")
+        raise NotALibraryError(f"an address outside every section: {address:#x}")
 
 
 def _entries(data: mmap.mmap, sections: _Sections, directory: int, size: int, name_at: int) -> Iterator[str]:
@@ -62,27 +62,27 @@ def _entries(data: mmap.mmap, sections: _Sections, directory: int, size: int, na
             return
         yield _text(data, sections.offset(name))
         at += size
-    raise NotALibrary(f"more than {MAX_IMPORTS} imports")
+    raise NotALibraryError(f"more than {MAX_IMPORTS} imports")
 
 
 def needs(path: Path) -> Needs:
     """What a library needs.
 
     Raises:
-        NotALibrary: another kind of file, or a damaged one.
+        NotALibraryError: another kind of file, or a damaged one.
         OSError: it cannot be read.
     """
     if path.stat().st_size < 512:
-        raise NotALibrary(f"{path.name}: {path.stat().st_size} bytes")
+        raise NotALibraryError(f"{path.name}: {path.stat().st_size} bytes")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             if data[:2] != b"MZ":
-                raise NotALibrary(f"{path.name}: no MZ")
+                raise NotALibraryError(f"{path.name}: no MZ")
             (pe,) = struct.unpack_from("<I", data, 60)
             machine, count, _, _, _, optional_size = struct.unpack_from("<HHIIIH", data, pe + 4)
             (magic,) = struct.unpack_from("<H", data, pe + 24)
             if data[pe : pe + 4] != b"PE\0\0" or machine != X64 or magic != PE32_PLUS:
-                raise NotALibrary(f"{path.name}: machine {machine:#x}, not x64")
+                raise NotALibraryError(f"{path.name}: machine {machine:#x}, not x64")
             sections = _Sections(data, pe + 24 + optional_size, count)
             directories = pe + 24 + 112
             (imports,) = struct.unpack_from("<I", data, directories + 8 * IMPORTS)
@@ -93,7 +93,7 @@ def needs(path: Path) -> Needs:
                 _named(data),
             )
         except (struct.error, IndexError) as error:
-            raise NotALibrary(f"{path.name}: {error}") from error
+            raise NotALibraryError(f"{path.name}: {error}") from error
 
 
 def _named(data: mmap.mmap) -> frozenset[str]:
@@ -102,7 +102,12 @@ def _named(data: mmap.mmap) -> frozenset[str]:
         at = data.find(ending)
         while at >= 0:
             begin = at
-            while at - begin < _LONGEST * width and begin >= width and data[begin - width] in _WORD and not any(data[begin - width + 1 : begin]):
+            while (
+                at - begin < _LONGEST * width
+                and begin >= width
+                and data[begin - width] in _WORD
+                and not any(data[begin - width + 1 : begin])
+            ):
                 begin -= width
             if at - begin >= 2 * width:
                 names.add((data[begin:at:width] + b".dll").decode("ascii").lower())

@@ -27,6 +27,7 @@ constexpr Verb kVerbs[] = {
     {L"path", 2, 2, PathStep},
     {L"vcruntime", 0, 0, VcRuntimeStep},
     {L"compare", 2, 2, CompareStep},
+    {L"flush", 0, 0, FlushStep},
 };
 
 std::wstring OneLine(std::wstring text) {

@@ -48,6 +48,7 @@ Outcome WritableStep(const Words& words);
 Outcome PathStep(const Words& words);
 Outcome VcRuntimeStep(const Words& words);
 Outcome CompareStep(const Words& words);
+Outcome FlushStep(const Words& words);
 
 // \\?\C:\..., so that paths may be longer than 260 characters.
 std::wstring Long(const std::wstring& path);

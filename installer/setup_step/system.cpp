@@ -162,6 +162,18 @@ Outcome VcRuntimeStep(const Words&) {
   return outcome;
 }
 
+// Windows writes its registry when it finds time. A power cut in between would bring back values that name what is gone.
+Outcome FlushStep(const Words&) {
+  for (const wchar_t* name : {L"Software\\LNX", kEnvironment, L"SYSTEM\\CurrentControlSet\\Services"}) {
+    HKEY key = nullptr;
+    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, name, 0, KEY_READ | KEY_WOW64_64KEY, &key) != ERROR_SUCCESS) continue;
+    const LSTATUS status = RegFlushKey(key);
+    RegCloseKey(key);
+    if (status != ERROR_SUCCESS) return No(L"registry", std::wstring(name) + L": " + SystemText(static_cast<DWORD>(status)));
+  }
+  return Yes(L"flushed");
+}
+
 Outcome CompareStep(const Words& words) {
   const auto a = Numbers(words[0]), b = Numbers(words[1]);
   return Yes(a < b ? L"older" : a == b ? L"same" : L"newer");

@@ -205,6 +205,9 @@ def test_doctor_names_the_runtime_and_what_is_wrong_with_a_bad_one(tmp_path: Pat
     good = run("doctor", "--json")
     assert good.returncode == 0, good.stdout
     assert json.loads(good.stdout)["runtime"]["version"]
+    pack = json.loads(good.stdout)["pack"]
+    assert pack["name"] in ("cpu", "cu12", "cu13") and [verdict["pack"] for verdict in pack["verdicts"]] == ["cu13", "cu12"]
+    assert all(verdict["fit"] == "serves" or verdict["needed"] for verdict in pack["verdicts"])
     (tmp_path / "libonnxruntime.so").write_text("no library", encoding="utf-8")
     bad = run("doctor", "--json", "--runtime-dir", tmp_path)
     told = json.loads(bad.stdout)

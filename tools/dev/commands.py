@@ -89,6 +89,22 @@ def soak(options: argparse.Namespace) -> None:
     run([PYTHON, "tests/collector/runtime/soak.py", "--hours", str(options.hours), "--fault-every", str(options.fault_every)])
 
 
+def packs(options: argparse.Namespace) -> None:
+    """Assemble runtime packs from the pinned packages and prove them complete (cu12 and cu13: several GB)."""
+    from installer.packs import command
+
+    command.make(tuple(options.pack or command.SMALL))
+
+
+def setup(options: argparse.Namespace) -> None:
+    """Make the Windows setup program, with a CUDA pack inside when one is named."""
+    from installer import setup as setup_program
+
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"], *machine.PACKAGE_PACKAGES])
+    machine.environment("cpu,dev,collector,agent,dongle")
+    setup_program.make(options.pack or ())
+
+
 def gpu(_: argparse.Namespace) -> None:
     """Run the tests that need an NVIDIA GPU."""
     machine.system_packages(machine.BUILD_PACKAGES)
@@ -154,6 +170,8 @@ def main(arguments: list[str]) -> int:
         "--wine10", action="store_true", help="make a Debian 13 with Wine 10 once, for licences and dongles (1.5 GB, root)"
     )
     command.add_argument("pytest", nargs="*", help="words for pytest, after --")
+    add("packs", packs).add_argument("pack", nargs="*", choices=["cpu", "cu12", "cu13"], help="(default: cpu)")
+    add("setup", setup).add_argument("--pack", action="append", choices=["cu12", "cu13"], help="carry this pack too; may be repeated")
     command = add("parity", parity)
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--write", action="store_true", help="write docs/parity.md")

@@ -71,7 +71,7 @@ PEER_PACKAGES: dict[str, tuple[str, ...]] = {
 }
 
 # What `dev.py package` needs beside the tools of the Windows tests.
-PACKAGE_PACKAGES = ("dpkg-dev", "zstd")
+PACKAGE_PACKAGES = ("dpkg-dev", "nsis", "zstd")
 
 # Makes the Debian 13 in a folder whose Wine 10 runs licences and dongles (tools/dev/wine_chroot.py).
 WINE10_PACKAGES = ("debootstrap", "util-linux")

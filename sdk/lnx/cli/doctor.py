@@ -37,10 +37,10 @@ def doctor_command(
         for gpu in report["gpus"]:
             table.add_row(say("gpu"), f"cuda:{gpu['index']} {gpu['name']}, compute {gpu['compute_capability']}, {gpu['memory_mb']} MB")
         pack = report["pack"]
-        table.add_row(say("pack"), f"{pack['name']}  {pack['onnxruntime']}".strip() + f"  (lnx-edge\\[{pack['extra']}])")
+        table.add_row(say("runtime-pack"), f"{pack['name']}  {pack['onnxruntime']}".strip() + f"  (lnx-edge\\[{pack['extra']}])")
         for verdict in pack["verdicts"]:
             if verdict["fit"] != "serves":
-                table.add_row("", f"{verdict['pack']}: {verdict['found']}; {say('needs')} {verdict['needed']}")
+                table.add_row("", f"{verdict['pack']}: {verdict['found']}; {say('runtime-pack.needs')} {verdict['needed']}")
         for name in report["missing"]:
             table.add_row(say("missing"), name, style="red")
         table.add_row(say("cores"), str(report["physical_cores"]))

@@ -39,7 +39,8 @@ MAX_LIST = 16 << 20
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _CHUNK = 1 << 20
 Progress = Callable[[str, float], object]
-README_TEXT = """LNX Edge handover / LNX Edge 인계 파일
+README_TEXT = (
+    """LNX Edge handover / LNX Edge 인계 파일
 
 Check / 확인:   lnx handover check THIS_FILE.zip --trust SENDER.container-pub.pem
 Compare the sender's SHA-256 of the public key over another channel (phone, paper).
@@ -52,7 +53,9 @@ licences        licences; they work with their dongle alone / 라이선스(해�
 configuration   configurations; passwords are blacked out / 설정(비밀번호는 가려짐)
 reports         reports and records / 보고서와 기록
 
-""" + attribution.BOTH
+"""
+    + attribution.BOTH
+)
 
 
 @dataclass(frozen=True)
