@@ -197,7 +197,8 @@ def packages(*, everything: bool = False) -> None:
         made = [pool.submit(make, programs) for make in (onedir.windows_programs, onedir.linux_programs)]
     for one in made:
         one.result()
-    package_tests(["tests/packages"])
+    elsewhere = [f"--ignore={path}" for path in windows.SETUP_TESTS]
+    package_tests(["tests/packages", *elsewhere, *([] if everything else ["-m", "not slow"])])
 
 
 def package_tests(what: Sequence[str]) -> None:

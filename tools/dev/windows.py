@@ -16,6 +16,7 @@ from tools.dev.machine import PYTHON, ROOT, run, say
 BUILD = ROOT / "build/mingw"
 WHEELS = BUILD / "wheel/dist"
 PREFIX = windows_assets.FOLDER / "prefix"
+SETUP_TESTS = ("tests/packages/test_packs.py", "tests/packages/test_setup.py")  # need the cross-build and no packaged programs
 DEBIAN13 = windows_assets.FOLDER / "debian-13"  # with Wine 10, for licences and dongles
 PREFIX10 = windows_assets.FOLDER / "prefix-10"
 
@@ -64,9 +65,9 @@ def nightly() -> None:
 def run_tests(extra: list[str]) -> None:
     prepare()
     say("tests of the Windows build")
-    env = {"LNX_BUILD_DIR": str(machine.ROOT / "build/release"), "LNX_WINDOWS": "required"}
+    env = {"LNX_BUILD_DIR": str(machine.ROOT / "build/release"), "LNX_WINDOWS": "required", "LNX_PACKAGES": "required"}
     try:
-        run([PYTHON, "-m", "pytest", "-q", "tests/windows", *extra], env=env)
+        run([PYTHON, "-m", "pytest", "-q", "tests/windows", *SETUP_TESTS, *extra], env=env)
     finally:
         wine.Wine(PREFIX).stop()
 
@@ -78,7 +79,7 @@ def command(options: argparse.Namespace) -> None:
 
     if os.name == "nt":
         raise SystemExit("On Windows itself: cmake --preset vs2022 && cmake --build --preset vs2022, then tests/windows-acceptance")
-    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"]])
+    machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"], *machine.PACKAGE_PACKAGES])
     machine.environment("cpu,dev,collector,agent")
     if options.wine10:
         machine.system_packages([*machine.PEER_PACKAGES["licensing"], *machine.WINE10_PACKAGES])
