@@ -83,6 +83,7 @@ def command(options: argparse.Namespace) -> None:
     machine.environment("cpu,dev,collector,agent")
     if options.wine10:
         machine.system_packages([*machine.PEER_PACKAGES["licensing"], *machine.WINE10_PACKAGES])
+        machine.environment("cpu,dev,dongle")
         prepare_wine10()
     stage([str(word) for word in options.pytest])
     if not options.pytest:
