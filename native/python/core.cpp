@@ -161,7 +161,7 @@ class Result {
     return py::bytes(reinterpret_cast<const char*>(digest), sizeof digest);
   }
 
-  py::array Draw(uint32_t i, const py::object& background, const PixelNote& note, bool banner, float opacity) const {
+  py::array Draw(uint32_t i, const py::object& background, const PixelNote& note, bool banner, float opacity, bool korean) const {
     LnxSummary s = {};
     s.struct_size = sizeof s;
     Check(LnxResultSummary(result_, i, &s));
@@ -173,6 +173,7 @@ class Result {
     LnxDrawStyleInit(&style);
     style.hide_banner = banner ? 0 : 1;
     style.fill_opacity = opacity;
+    style.language = korean ? LNX_LANGUAGE_KOREAN : LNX_LANGUAGE_ENGLISH;
     if (background.is_none()) {
       Check(LnxResultDraw(result_, i, nullptr, &style, &target));
     } else {

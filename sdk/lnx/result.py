@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,8 +221,19 @@ class Result:
         return coco_annotations(self, image_id, first_id)
 
     def draw(
-        self, image: NDArray[Any] | None = None, *, banner: bool = True, opacity: float = 0.35, pixel_format: str = "", valid_bits: int = 0
+        self,
+        image: NDArray[Any] | None = None,
+        *,
+        banner: bool = True,
+        opacity: float = 0.35,
+        language: Literal["en", "ko"] = "en",
+        pixel_format: str = "",
+        valid_bits: int = 0,
     ) -> NDArray[np.uint8]:
-        """A picture of the result: uint8 ``[H, W, 3]`` (BGR), over ``image`` (as it was run, with its format) or black."""
-        canvas: NDArray[np.uint8] = self._native.draw(self._index, image, (pixel_format, valid_bits), banner, opacity)
+        """A picture of the result: uint8 ``[H, W, 3]`` (BGR), over ``image`` (as it was run, with its format) or black.
+
+        ``language``: ``"ko"`` shows the Korean names of labels where the model has them, and Korean verdicts.
+        """
+        note = (pixel_format, valid_bits)
+        canvas: NDArray[np.uint8] = self._native.draw(self._index, image, note, banner, opacity, language == "ko")
         return canvas

@@ -6,6 +6,8 @@ themselves are read in test_made_reader.py.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,20 @@ def test_gray_images_and_parts_of_images_read_the_same(session: lnx.Session) -> 
     assert [line.text for line in within] == expected
     alone = session.run(colour).texts[0].quad[0]
     assert within[0].quad[0] == pytest.approx((alone[0] + 50, alone[1] + 70))
+
+
+@pytest.mark.skipif(not os.environ.get("LNX_CORPUS"), reason="LNX_CORPUS names no folder")
+def test_pictures_of_the_corpus_read_as_they_were_recorded(session: lnx.Session, package: str) -> None:
+    """The recordings are of rapidocr-onnxruntime; the other package carries other models."""
+    if package != "rapidocr_onnxruntime":
+        pytest.skip("recorded with the other package")
+    corpus = Path(os.environ["LNX_CORPUS"])
+    lines = 0
+    for name, expected in json.loads((corpus / "ref/ocr_ppocr.json").read_text(encoding="utf-8")).items():
+        found = session.run(corpus / name).texts
+        assert [line.text for line in found] == [line["text"] for line in expected], name
+        for mine, other in zip(found, expected, strict=True):
+            assert mine.score == pytest.approx(other["score"], abs=2e-3), name
+            assert np.abs(np.array(mine.quad) - np.array(other["box"])).max() <= 1, name
+        lines += len(found)
+    assert lines >= 24

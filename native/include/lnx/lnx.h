@@ -157,6 +157,9 @@ enum {
 typedef uint32_t LnxPlaneKind;
 enum { LNX_PLANE_LABEL_MAP = 0, LNX_PLANE_SCORE_MAP = 1, LNX_PLANE_IMAGE = 2 };
 
+typedef uint32_t LnxLanguage; /* of overlays */
+enum { LNX_LANGUAGE_ENGLISH = 0, LNX_LANGUAGE_KOREAN = 1 };
+
 typedef uint32_t LnxValueType;
 enum { LNX_VALUE_NONE = 0, LNX_VALUE_INT = 1, LNX_VALUE_FLOAT = 2, LNX_VALUE_TEXT = 3 };
 
@@ -398,7 +401,8 @@ typedef struct LnxDrawStyle {
   uint32_t font_scale;  /* multiples of the 8 x 8 font, 0 = by image size */
   uint32_t hide_banner; /* 0: a banner with verdict and score at the top */
   float fill_opacity;   /* of regions, 0..1; negative = 0.35 */
-  uint32_t reserved[3];
+  LnxLanguage language; /* LNX_LANGUAGE_KOREAN: the Korean names of labels where the model has them, and Korean verdicts */
+  uint32_t reserved[2];
 } LnxDrawStyle;
 
 typedef struct LnxSelfTestReport {
@@ -596,7 +600,8 @@ LNX_API LnxStatus LNX_CALL LnxResultPlane(LnxResult result, uint32_t i, LnxPlane
  */
 LNX_API LnxStatus LNX_CALL LnxResultToJson(LnxResult result, uint32_t i, char* buffer, uint32_t capacity, uint32_t* needed);
 
-/* Draws the result of image i over a picture.
+/* Draws the result of image i over a picture: regions, boxes, lines of text, their names and scores, and a banner with the
+ * verdict. Letters are ASCII and Hangul; a name with others is shown as its number.
  *
  * background [in]  the image that was run, or another of the same size; NULL = black. Host memory, any 8- or 16-bit format.
  * style      [in]  NULL = defaults.

@@ -42,8 +42,8 @@ struct Finish {
   float divisor = 0.0f;  // 0 = multiplied
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};
 
-  float Value(uint8_t v, int channel) const {
-    float x = static_cast<float>(v);
+  float Value(uint8_t v, int channel) const { return Value(static_cast<float>(v), channel); }
+  float Value(float x, int channel) const {
     if (scaled) x = divisor != 0.0f ? x / divisor : x * scale;
     if (normalised) x = (x - mean[channel]) / std[channel];
     return x;

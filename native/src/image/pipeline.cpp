@@ -169,6 +169,7 @@ void Crop(const CropOp& op, Stages* stages, Chain* chain) {
 }
 
 void RunStages(const Pipeline::Plan& plan, const View& view, void* tensor, Scratch* scratch, Chain* chain) {
+  if (plan.deep) return RunDeep(plan, view, WindowOf(plan, view), tensor, scratch, chain);
   Stages stages(scratch);
   // Without a colour op in front, the caller's own kind of picture is kept until one comes.
   ColorOrder order = Channels(view.format) == 1 ? ColorOrder::kGray : ColorOrder::kBgr;
@@ -248,7 +249,11 @@ Pipeline Pipeline::Compile(const manifest::Manifest& manifest, const manifest::T
     plan->window = *manifest.input.window;
     plan->has_window = true;
   }
-  FindFusedForm(plan.get());
+  if (manifest.depth == 16) {
+    CompileDeep(plan.get());
+  } else {
+    FindFusedForm(plan.get());
+  }
   return Pipeline(std::move(plan));
 }
 
@@ -278,6 +283,7 @@ size_t Pipeline::TensorBytes() const {
 }
 
 const char* Pipeline::Path() const {
+  if (plan_->deep) return "16-bit";
   if (!plan_->fusable) return "stages";
   return ActiveSimd() == Simd::kAvx2 ? "fused avx2" : "fused portable";
 }

@@ -21,6 +21,8 @@ struct Pipeline::Plan {
   bool fusable = false;
   manifest::ColorOrder order = manifest::ColorOrder::kRgb;
   const manifest::ResizeOp* resize = nullptr;  // into pixel_ops
+
+  bool deep = false;  // 16-bit gray all the way: color, at most one linear OpenCV resize that stretches (deep.cpp)
 };
 
 // New size of a resize op for one picture, and the factor that maps results back: previous = factor * new.
@@ -43,6 +45,12 @@ struct Chain {
   void Resize(const Resized& resized);
   Geometry Finish(int32_t width, int32_t height, int32_t full_width, int32_t full_height) const;
 };
+
+// LNX_E_MANIFEST_FIELD when the ops are not what 16-bit values can go through; else sets plan->deep and plan->resize.
+void CompileDeep(Pipeline::Plan* plan);
+// LNX_E_IMAGE_FORMAT for pictures that are not gray.
+void RunDeep(const Pipeline::Plan& plan, const View& view, const manifest::Window& window, void* tensor, Scratch* scratch,
+             Chain* chain);
 
 // The one-pass form. `plan.fusable`, and the view is 8-bit and not one that OpenCV halves.
 bool CanFuse(const Pipeline::Plan& plan, const View& view);

@@ -137,7 +137,8 @@ Graph ParseGraph(const json& value, const std::string& path, std::vector<PreOp>*
   return graph;
 }
 
-Input ParseInput(const json& value) {
+// depth: of the pixels that the ops see.
+Input ParseInput(const json& value, uint32_t* depth) {
   ObjectReader r(value, "input");
   Input input;
   if (const json* accept = r.FindArray("accept", 32)) {
@@ -156,6 +157,8 @@ Input ParseInput(const json& value) {
     w.Done();
     input.window = bounds;
   }
+  *depth = static_cast<uint32_t>(r.Integer("depth", 8, 8, 16));
+  if (*depth != 8 && *depth != 16) r.Refuse("depth", std::to_string(*depth), "8 or 16");
   r.Done();
   return input;
 }
@@ -233,7 +236,7 @@ Manifest ParseDocument(const json& document) {
   for (size_t i = 0; i < graphs.size(); ++i)
     m.graphs.push_back(ParseGraph(graphs[i], "graphs[" + std::to_string(i) + "]", i == 0 ? nullptr : &m.graph_pre[i]));
   if (m.graphs.empty()) r.Refuse("graphs", "an empty list", "at least one graph");
-  if (const json* input = r.Find("input")) m.input = ParseInput(*input);
+  if (const json* input = r.Find("input")) m.input = ParseInput(*input, &m.depth);
   m.pre = m.graph_pre[0] = ParsePre(r.Array("pre", 64), "pre");
   m.decode = ParseDecode(r.Get("decode"), m.task);
   if (const json* nms = r.Find("nms")) m.nms = ParseNms(*nms);

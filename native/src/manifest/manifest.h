@@ -230,6 +230,8 @@ struct Manifest {
   Tolerance tolerance;
   Limits limits;
   std::optional<Tiling> tiling;
+  // "input.depth": 8 | 16. With 16 the ops see gray values of 0..65535 (the window is stretched to that) instead of 8-bit ones.
+  uint32_t depth = 8;
 
   const Label* FindLabel(int32_t id) const;
   const Graph* FindGraph(const std::string& id) const;

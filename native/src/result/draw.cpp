@@ -1,4 +1,4 @@
-// The overlay: regions filled and outlined, boxes with label and score, a banner with the verdict.
+// The overlay: regions filled and outlined, boxes and lines of text with label and score, a banner with the verdict.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "result/font.h"
+#include "result/hangul.h"
 #include "result/result.h"
 
 namespace lnx::result {
@@ -32,6 +33,21 @@ Color VerdictColor(LnxVerdict verdict) {
   }
 }
 
+constexpr int32_t kLeastHangul = 15;  // pixels of a syllable's side that can still be read
+
+// The character at `at` of a well-formed UTF-8 text, which is moved behind it.
+uint32_t NextCharacter(const std::string& text, size_t* at) {
+  const auto first = static_cast<uint8_t>(text[*at]);
+  const size_t more = first < 0x80 ? 0 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+  uint32_t character = more == 0 ? first : first & (0x3Fu >> more);
+  ++*at;
+  for (size_t i = 0; i < more && *at < text.size(); ++i, ++*at)
+    character = character << 6 | (static_cast<uint8_t>(text[*at]) & 0x3Fu);
+  return character;
+}
+
+bool Drawable(uint32_t character) { return (character >= 32 && character <= 126) || IsSyllable(character); }
+
 class Painter {
  public:
   Painter(const Canvas& canvas, const LnxDrawStyle& style) : canvas_(canvas) {
@@ -42,8 +58,17 @@ class Painter {
   }
 
   int32_t line() const { return line_; }
-  int32_t TextWidth(const std::string& text) const { return static_cast<int32_t>(text.size()) * kCellWidth * font_; }
-  int32_t TextHeight() const { return kCellHeight * font_; }
+  int32_t TextWidth(const std::string& text) const {
+    int32_t width = 0;
+    for (size_t at = 0; at < text.size();) width += Advance(NextCharacter(text, &at));
+    return width;
+  }
+  int32_t TextHeight(const std::string& text) const {
+    for (size_t at = 0; at < text.size();) {
+      if (IsSyllable(NextCharacter(text, &at))) return std::max(kCellHeight * font_, HangulSide() + 2);
+    }
+    return kCellHeight * font_;
+  }
 
   void Fill(int32_t x1, int32_t y1, int32_t x2, int32_t y2, Color color, float opacity = 1.0f) const {
     x1 = std::max(x1, 0), y1 = std::max(y1, 0);
@@ -57,25 +82,36 @@ class Painter {
   }
 
   void Text(int32_t x, int32_t y, const std::string& text, Color color) const {
-    for (const char c : text) {
-      const uint8_t* columns = Glyph(c);
-      for (int32_t i = 0; i < kGlyphColumns; ++i) {
-        for (int32_t k = 0; k < kGlyphRows; ++k) {
-          if (columns[i] >> k & 1) Fill(x + i * font_, y + (k + 1) * font_, x + (i + 1) * font_, y + (k + 2) * font_, color);
+    const int32_t height = TextHeight(text), latin = y + (height - kCellHeight * font_) / 2;
+    for (size_t at = 0; at < text.size();) {
+      const uint32_t character = NextCharacter(text, &at);
+      if (IsSyllable(character)) {
+        Syllable(x, y + (height - HangulSide()) / 2, character, color);
+      } else {
+        const uint8_t* columns = Glyph(Drawable(character) ? static_cast<char>(character) : '?');
+        for (int32_t i = 0; i < kGlyphColumns; ++i) {
+          for (int32_t k = 0; k < kGlyphRows; ++k) {
+            if (columns[i] >> k & 1)
+              Fill(x + i * font_, latin + (k + 1) * font_, x + (i + 1) * font_, latin + (k + 2) * font_, color);
+          }
         }
       }
-      x += kCellWidth * font_;
+      x += Advance(character);
     }
   }
 
   // A label that stays inside the picture.
   void Tag(int32_t x, int32_t y, const std::string& text, Color color) const {
-    const int32_t width = TextWidth(text) + 2 * font_, height = TextHeight();
+    const int32_t width = TextWidth(text) + 2 * font_, height = TextHeight(text);
     x = std::clamp(x, 0, std::max(0, canvas_.width - width));
     y = std::clamp(y - height, 0, std::max(0, canvas_.height - height));
     Fill(x, y, x + width, y + height, color);
     const bool light = color.r * 299 + color.g * 587 + color.b * 114 > 140000;
     Text(x + font_, y, text, light ? Color{0, 0, 0} : Color{255, 255, 255});
+  }
+
+  void Quad(const LnxPointF (&corners)[4], Color color) const {
+    for (int k = 0; k < 4; ++k) Line(corners[k], corners[(k + 1) % 4], line_, color);
   }
 
   void Box(const LnxRectF& box, Color color) const {
@@ -112,6 +148,46 @@ class Painter {
   }
 
  private:
+  int32_t HangulSide() const { return std::max(kLeastHangul, (kCellHeight - 1) * font_); }
+  int32_t Advance(uint32_t character) const {
+    return IsSyllable(character) ? HangulSide() + std::max(1, HangulSide() / 12) : kCellWidth * font_;
+  }
+
+  // Squares along the line, half a pixel apart.
+  void Line(const LnxPointF& a, const LnxPointF& b, int32_t thickness, Color color) const {
+    const float reach = std::max(std::abs(b.x - a.x), std::abs(b.y - a.y));
+    const auto steps = static_cast<int32_t>(std::min(reach, 60000.0f) * 2) + 1;
+    for (int32_t i = 0; i <= steps; ++i) {
+      const float t = static_cast<float>(i) / static_cast<float>(steps);
+      const auto x = static_cast<int32_t>(std::lround(a.x + (b.x - a.x) * t));
+      const auto y = static_cast<int32_t>(std::lround(a.y + (b.y - a.y) * t));
+      Fill(x, y, x + thickness, y + thickness, color);
+    }
+  }
+
+  void Syllable(int32_t left, int32_t top, uint32_t character, Color color) const {
+    const int32_t thickness = std::max(1, HangulSide() / 12);
+    const auto side = static_cast<float>(HangulSide() - thickness);
+    const auto point = [&](float x, float y) {
+      return LnxPointF{static_cast<float>(left) + x * side, static_cast<float>(top) + y * side};
+    };
+    for (const Stroke& s : StrokesOf(character)) {
+      if (!s.ring) {
+        Line(point(s.x1, s.y1), point(s.x2, s.y2), thickness, color);
+        continue;
+      }
+      constexpr int kCorners = 24;
+      const float cx = (s.x1 + s.x2) / 2, cy = (s.y1 + s.y2) / 2, rx = (s.x2 - s.x1) / 2, ry = (s.y2 - s.y1) / 2;
+      for (int k = 0; k < kCorners; ++k) {
+        const auto at = [&](int corner) {
+          const float angle = 6.2831853f * static_cast<float>(corner) / kCorners;
+          return point(cx + rx * std::cos(angle), cy + ry * std::sin(angle));
+        };
+        Line(at(k), at(k + 1), thickness, color);
+      }
+    }
+  }
+
   void Outline(const LnxPolygon& polygon, Color color) const {
     const int32_t before = line_ / 2, after = line_ - before;
     for (uint32_t k = 0; k < polygon.point_count; ++k) {
@@ -129,14 +205,43 @@ class Painter {
   float opacity_;
 };
 
-std::string Caption(const manifest::Manifest& manifest, int32_t class_id, float score) {
+// What can be drawn of a text, at most `limit` characters; characters without a glyph become '?'.
+std::string Drawn(const std::string& text, size_t limit, bool* whole) {
+  std::string drawn;
+  *whole = true;
+  for (size_t at = 0; at < text.size() && limit > 0; --limit) {
+    const size_t begin = at;
+    const bool good = Drawable(NextCharacter(text, &at));
+    *whole = *whole && good;
+    drawn += good ? text.substr(begin, at - begin) : "?";
+  }
+  return drawn;
+}
+
+std::string Caption(const manifest::Manifest& manifest, int32_t class_id, float score, LnxLanguage language) {
   const manifest::Label* label = manifest.FindLabel(class_id);
-  std::string name = label != nullptr ? label->name : "class " + std::to_string(class_id);
-  const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c >= 32 && c <= 126; });
-  if (!printable) name = "class " + std::to_string(class_id);
+  const std::string number = "class " + std::to_string(class_id);
+  std::string name = number;
+  if (label != nullptr) name = language == LNX_LANGUAGE_KOREAN && !label->name_ko.empty() ? label->name_ko : label->name;
+  bool whole = true;
+  name = Drawn(name, 40, &whole);
   char text[16];
   std::snprintf(text, sizeof text, " %.2f", score);
-  return name.substr(0, 40) + text;
+  return (whole ? name : number) + text;
+}
+
+const char* VerdictWord(LnxVerdict verdict, LnxLanguage language) {
+  if (language != LNX_LANGUAGE_KOREAN) return manifest::VerdictName(verdict);
+  switch (verdict) {
+    case LNX_VERDICT_OK:
+      return "양품";
+    case LNX_VERDICT_NG:
+      return "불량";
+    case LNX_VERDICT_REVIEW:
+      return "재검";
+    default:
+      return "판정불가";
+  }
 }
 
 Color LabelColor(const manifest::Manifest& manifest, int32_t class_id) {
@@ -144,12 +249,13 @@ Color LabelColor(const manifest::Manifest& manifest, int32_t class_id) {
   return FromCode(label != nullptr ? label->color : 0xFF3030);
 }
 
-void Banner(const Painter& painter, const manifest::Manifest& manifest, const ImageResult& image, const Canvas& canvas) {
+void Banner(const Painter& painter, const manifest::Manifest& manifest, const ImageResult& image, const Canvas& canvas,
+            LnxLanguage language) {
   char text[64];
-  std::snprintf(text, sizeof text, "%s  %.3f", manifest::VerdictName(image.summary.verdict), image.summary.score_raw);
+  std::snprintf(text, sizeof text, "%s  %.3f", VerdictWord(image.summary.verdict, language), image.summary.score_raw);
   std::string line = text;
-  if (image.classes.size() > 0) line += "  " + Caption(manifest, image.classes[0].class_id, image.classes[0].score);
-  painter.Fill(0, 0, canvas.width, painter.TextHeight() + 2, VerdictColor(image.summary.verdict), 0.85f);
+  if (image.classes.size() > 0) line += "  " + Caption(manifest, image.classes[0].class_id, image.classes[0].score, language);
+  painter.Fill(0, 0, canvas.width, painter.TextHeight(line) + 2, VerdictColor(image.summary.verdict), 0.85f);
   painter.Text(4, 1, line, {255, 255, 255});
 }
 
@@ -168,16 +274,22 @@ void Draw(const Storage& storage, uint32_t i, const LnxDrawStyle& style, const C
     }
   }
   for (const LnxObject& object : image.objects) painter.Box(object.box, LabelColor(manifest, object.class_id));
+  for (const LnxText& text : image.texts) painter.Quad(text.quad, LabelColor(manifest, 0));
   // Tags last, so that no box crosses a text.
   for (const LnxRegion& region : image.regions) {
     painter.Tag(static_cast<int32_t>(region.box.x1), static_cast<int32_t>(region.box.y1),
-                Caption(manifest, region.class_id, region.score_max), LabelColor(manifest, region.class_id));
+                Caption(manifest, region.class_id, region.score_max, style.language), LabelColor(manifest, region.class_id));
   }
   for (const LnxObject& object : image.objects) {
     painter.Tag(static_cast<int32_t>(object.box.x1), static_cast<int32_t>(object.box.y1),
-                Caption(manifest, object.class_id, object.score), LabelColor(manifest, object.class_id));
+                Caption(manifest, object.class_id, object.score, style.language), LabelColor(manifest, object.class_id));
   }
-  if (style.hide_banner == 0) Banner(painter, manifest, image, canvas);
+  for (const LnxText& text : image.texts) {
+    bool whole = true;
+    painter.Tag(static_cast<int32_t>(text.quad[0].x), static_cast<int32_t>(std::min(text.quad[0].y, text.quad[1].y)),
+                Drawn(text.text, 60, &whole), LabelColor(manifest, 0));
+  }
+  if (style.hide_banner == 0) Banner(painter, manifest, image, canvas, style.language);
   // An evaluation shows itself also where the banner is hidden or too narrow.
   if ((image.summary.flags & LNX_SUMMARY_EVALUATION) != 0) painter.Tag(0, canvas.height, "EVALUATION", {40, 40, 200});
 }

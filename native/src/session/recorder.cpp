@@ -42,11 +42,16 @@ uint64_t DistinctBytes(const LnxImage* images, uint32_t n) {
   return bytes;
 }
 
-void CopyPixels(const LnxImage& image, uint8_t* to) {
-  const auto row = static_cast<size_t>(image::RowBytes(image.pixel_format, image.width));
-  const auto rows = static_cast<int64_t>(image::PlaneRows(image.pixel_format, image.height));
+// Adds the rows without their padding; `to` has room for them.
+void AddPixels(const LnxImage& image, std::vector<uint8_t>* to) {
+  const int64_t row = image::RowBytes(image.pixel_format, image.width);
+  const int64_t rows = image::PlaneRows(image.pixel_format, image.height);
   const auto* from = static_cast<const uint8_t*>(image.data);
-  for (int64_t y = 0; y < rows; ++y) std::memcpy(to + static_cast<size_t>(y) * row, from + y * image.stride_bytes, row);
+  if (image.stride_bytes == row) {
+    to->insert(to->end(), from, from + row * rows);
+    return;
+  }
+  for (int64_t y = 0; y < rows; ++y) to->insert(to->end(), from + y * image.stride_bytes, from + y * image.stride_bytes + row);
 }
 
 std::string Stamp() {
@@ -171,8 +176,7 @@ void Recorder::Add(const LnxImage* images, uint32_t n, const result::RunParams& 
     for (uint32_t i = 0; i < n; ++i) {
       if (i == 0 || !SamePicture(images[i], images[i - 1])) {
         const size_t begin = run->pixels.size();
-        run->pixels.resize(begin + static_cast<size_t>(PixelBytes(images[i])));
-        CopyPixels(images[i], run->pixels.data() + begin);
+        AddPixels(images[i], &run->pixels);
         run->pictures.push_back(
             {begin, run->pixels.size() - begin, images[i].width, images[i].height, images[i].pixel_format, images[i].valid_bits});
       }

@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lnx.cli.messages import say
+from lnx.cli.messages import language, say
 from lnx.cli.output import FAILED, INTERRUPTED, NG, err, error_dict, out, print_json, reported
 from lnx.cli.progress import stage_reporter
 from lnx.errors import LnxError
@@ -43,7 +43,7 @@ class _Folder:
             image = read_image(path)
             result = self.session.run(image)
             if self.overlay is not None:
-                write_image((self.overlay / name).with_suffix(".png"), result.draw(image))
+                write_image((self.overlay / name).with_suffix(".png"), result.draw(image, language="ko" if language() == "ko" else "en"))
         except LnxError as error:
             self.failures.append({"file": name, "error": error_dict(error)})
             self._write({"file": name, "error": error_dict(error)})

@@ -95,6 +95,9 @@ class Input(Part):
 
     accept: list[PixelFormat | CameraFormat] = Field(default=[], description="empty = all / 비어 있으면 모두 허용")
     window: Window | None = Field(None, description="for 16-bit images; absent = the valid bits / 16비트 이미지의 밝기 구간")
+    depth: Literal[8, 16] | None = Field(
+        None, description="16: gray values reach the cast as 0..65535 instead of 0..255 / 전처리 화소 비트 수"
+    )
 
 
 class Color(Part):

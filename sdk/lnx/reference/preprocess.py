@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lnx.errors import LnxError
-from lnx.manifest import Cast, Color, Crop, Layout, Manifest, Normalize, Resize, Scale
+from lnx.manifest import Cast, Color, Crop, Layout, Manifest, Normalize, Resize, Scale, Window
 
 Array = NDArray[Any]
 _CV = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
@@ -65,6 +65,17 @@ def to_eight_bits(image: Array, lo: int, hi: int) -> Array:
     span = hi - lo
     value = np.clip(image.astype(np.int64) - lo, 0, span)
     return ((2 * value * 255 + span) // (2 * span)).astype(np.uint8)
+
+
+def to_sixteen_bits(image: Array, window: Window | None) -> Array:
+    """Gray of 8 or 16 bits -> 0..65535: the window stretched and rounded half up; 8-bit levels spread evenly."""
+    if image.ndim != 2:
+        raise LnxError(106, found="a colour picture", expected="gray, for a model of 16-bit values", where="input.depth")
+    if image.dtype != np.uint16:
+        return image.astype(np.uint16) * np.uint16(257)
+    lo, hi = (window.lo, window.hi) if window else (0, 65535)
+    value = np.clip(image.astype(np.int64) - lo, 0, hi - lo)
+    return ((2 * value * 65535 + hi - lo) // (2 * (hi - lo))).astype(np.uint16)
 
 
 def _convert(image: Array, current: str, to: str) -> Array:
@@ -144,7 +155,9 @@ def preprocess(manifest: Manifest, image: Array, roi: tuple[int, int, int, int] 
     full = (image.shape[1], image.shape[0])
     x, y, width, height = roi or (0, 0, *full)
     image = image[y : y + height, x : x + width]
-    if image.dtype == np.uint16:
+    if manifest.input.depth == 16:
+        image = to_sixteen_bits(image, manifest.input.window)
+    elif image.dtype == np.uint16:
         window = manifest.input.window
         image = to_eight_bits(image, window.lo if window else 0, window.hi if window else 65535)
     if image.ndim == 3:

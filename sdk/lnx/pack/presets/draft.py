@@ -13,6 +13,7 @@ from lnx.manifest import (
     Color,
     Crop,
     Graph,
+    Input,
     Label,
     Layout,
     Manifest,
@@ -182,7 +183,7 @@ class Draft:
         spec = self.input()
         ops.append(Cast(to=spec.dtype))
         if spec.dtype != "u8":
-            factor = self.assume("scale", o.scale, scale)
+            factor = self.assume("scale", o.scale, scale * 255 / 65535 if o.depth == 16 else scale)
             if factor != 1.0:
                 ops.append(Scale(div=1 / factor) if divide and o.scale is None else Scale(mul=factor))
             means, deviations = self.assume("mean", o.mean, mean), self.assume("std", o.std, std)
@@ -228,6 +229,7 @@ class Draft:
             model=self.info,
             task=task,
             graphs=[graph],
+            input=Input(depth=16 if self.options.depth == 16 else None),
             pre=pre,
             decode=decode,
             nms=nms or Nms(),

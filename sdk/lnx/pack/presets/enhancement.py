@@ -32,7 +32,7 @@ def enhancement(draft: Draft) -> Manifest:
         residual=draft.assume("output is added to the input", o.residual, False),
         layout=layout,
         range=draft.assume("black and white of the output", o.range, (0.0, 1.0)),
-        bits=draft.assume("bits of the picture", o.bits, 8),
+        bits=draft.assume("bits of the picture", o.bits, o.depth or 8),
         colour=order,
     )
     return draft.manifest("enhancement", pre, decode, VerdictRules(), 0.5)

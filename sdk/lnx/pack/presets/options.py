@@ -54,6 +54,7 @@ class PresetOptions(BaseModel):
     upscale: int | None = Field(None, description="enhancement: output side / input side")
     residual: bool | None = Field(None, description="enhancement: the output is added to the input")
     range: tuple[float, float] | None = Field(None, description="enhancement: black and white in the output")
+    depth: Literal[8, 16] | None = Field(None, description="16: a gray model of 16-bit values; scale and mean speak of 0..65535")
     bits: Literal[8, 16] | None = Field(None, description="enhancement: of the picture that comes out")
     threshold: float | None = Field(None, description="score from which a finding counts")
     guard: float = Field(0.0, description="half width of the REVIEW strip")
