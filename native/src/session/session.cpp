@@ -63,7 +63,8 @@ void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
   int32_t side_y =
       std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[core.image_input].layout == "NCHW" ? 2 : 1]),
                  m.limits.min_height, m.limits.max_height);
-  const LnxPixelFormat format = m.input.accept.empty() ? static_cast<LnxPixelFormat>(LNX_PIXEL_BGR8) : m.input.accept.front();
+  const auto usual = static_cast<LnxPixelFormat>(m.depth == 16 ? LNX_PIXEL_GRAY16 : LNX_PIXEL_BGR8);
+  const LnxPixelFormat format = m.input.accept.empty() ? usual : m.input.accept.front();
   const bool camera = image::IsCameraFormat(format);  // those want even sides, or at least three pixels
   if (camera) side_x = std::max(4, side_x & ~1), side_y = std::max(4, side_y & ~1);
   const std::vector<uint8_t> grey(static_cast<size_t>(image::RowBytes(format, side_x) * image::PlaneRows(format, side_y)), 114);
