@@ -153,10 +153,9 @@ def sdk(target: Path) -> Path:
 def make(packs: Sequence[str] = ()) -> None:
     """Builds the setup program for a plant: with the packaged programs, and with a CUDA pack when one is named."""
     from installer import onedir
-    from tools.dev import machine, windows_assets
+    from tools.dev import windows_assets
 
-    machine.cmake("mingw", settings=[f"-DLNX_WINDOWS_PYTHON={windows_assets.CPYTHON}"])
-    programs = onedir.windows_programs()
+    programs = onedir.windows_programs()  # cross-builds first, setup_step.exe with it
     sites = (onedir.WINDOWS_PYTHON / windows_assets.SITE, onedir.WINDOWS_PYTHON / "Lib/site-packages")
     folders = packs_command.packs(("cpu", *packs))
     name = "-".join(["lnx-edge", VERSION, *packs, "setup.exe"])
