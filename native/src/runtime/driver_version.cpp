@@ -20,7 +20,7 @@ std::string NvmlPath() {
 #endif
 
 template <typename Function>
-bool Find(platform::Library library, const char* name, Function* function) {
+bool FindIn(platform::Library library, const char* name, Function* function) {
   void* symbol = platform::FindSymbol(library, name);
   std::memcpy(function, &symbol, sizeof symbol);
   return symbol != nullptr;
@@ -37,8 +37,8 @@ std::string DriverVersion() noexcept {
     int (*init)() = nullptr;
     int (*shutdown)() = nullptr;
     int (*version)(char*, unsigned) = nullptr;
-    if (library.handle == nullptr || !Find(library, "nvmlInit_v2", &init) || !Find(library, "nvmlShutdown", &shutdown) ||
-        !Find(library, "nvmlSystemGetDriverVersion", &version) || init() != 0)
+    if (library.handle == nullptr || !FindIn(library, "nvmlInit_v2", &init) || !FindIn(library, "nvmlShutdown", &shutdown) ||
+        !FindIn(library, "nvmlSystemGetDriverVersion", &version) || init() != 0)
       return "";
     char text[96] = {};
     const bool told = version(text, sizeof text - 1) == 0;
