@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ from lnx_agent.reserve import Reserve
 from lnx_agent.uplinks.base import Lent, Uplink
 from lnx_agent.uplinks.factory import Plant, make_uplink
 from lnx_agent.uplinks.threads import Deliveries
-from lnx_agent.usage import day_usage
+from lnx_agent.usage import day_usage, month_usage
 
 POLL_S = 0.1
 REFUSED_WAIT_S = 1.0
@@ -46,7 +47,7 @@ LONGEST_SILENCE_NS = 600 * 10**9
 SETTINGS_S = 0.5  # two looks make a change
 PRUNE_S = 60.0
 USAGE_S = 600.0
-USAGE = "usage"  # cursor: the last day that was summed up
+USAGE, USAGE_MONTH = "usage", "usage.month"  # cursors: the last day, the last month that was summed up
 TOLD = ("agent.start", "agent.stop", "agent.gap", "agent.clock", "agent.uplink", "agent.settings")  # also lines of the agent's own log
 LAST = "last"  # cursor: {"time", "boot", "clean"}
 
@@ -81,6 +82,7 @@ class Agent:
         """Set once everything runs."""
         self._wake = threading.Event()
         self._deliveries = Deliveries(self.alarms, self._wake)
+        self._summing: threading.Thread | None = None
         self._complete_at: dict[str, int] = {}  # event file -> number that the stream had reached when it was read to its end
         self.reserve = Reserve(self.folder / "reserve", settings.reserve)
 
@@ -90,6 +92,8 @@ class Agent:
         """Works until asked to stop."""
         ledger = self._open_ledger(stop)
         if ledger is None:
+            self.log.close()
+            self.lock.release()
             return
         self.ledger: Ledger = ledger
         self._open_intake()
@@ -318,7 +322,21 @@ class Agent:
             pass
 
     def _tell_usage(self) -> None:
-        """Once a day, for the day before: the numbers of the utilisation summary as one record."""
+        """Once a day, for the day before: the numbers of the utilisation summary as one record; once a month for the month before.
+
+        In a thread of its own: a month of a busy line takes longer to read than a heartbeat may wait.
+        """
+        if self._summing is None or not self._summing.is_alive():
+            self._summing = threading.Thread(target=self._sum_up, name="usage", daemon=True)
+            self._summing.start()
+
+    def _sum_up(self) -> None:
+        try:
+            self._sum_up_days()
+        except (PlantError, OSError, sqlite3.Error) as error:
+            self.log.warn(f"usage: {error}")  # the next look tries again
+
+    def _sum_up_days(self) -> None:
         live = self.ledger.live
         day = datetime.fromtimestamp(self.clock.wall_ns() / 1e9, ZoneInfo(self.settings.usage.timezone)).date() - timedelta(days=1)
         if live.journal.cursor(USAGE) == day.isoformat() or live.next_seq == 0:
@@ -326,6 +344,11 @@ class Agent:
         now = self.clock.wall_ns()
         told = {"day": day.isoformat(), "summary": asdict(day_usage(self.settings, day))}
         live.append([draft("usage.day", told, now, now)], {USAGE: day.isoformat()})
+        month = (day.replace(day=1) - timedelta(days=1) if (day + timedelta(days=1)).day > 1 else day).strftime("%Y-%m")
+        if live.journal.cursor(USAGE_MONTH) != month:
+            usage = month_usage(self.settings, month)
+            whole = {"month": month, "summary": asdict(usage.total), "models": {"models": usage.models}}
+            live.append([draft("usage.month", whole, now, now)], {USAGE_MONTH: month})
 
     def _say_goodbye(self) -> None:
         self.tell("agent.stop", {"accepted": self.ledger.live.next_seq})

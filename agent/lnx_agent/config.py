@@ -126,12 +126,14 @@ UplinkSettings = Annotated[OtlpHttpSettings | FileDropSettings | MqttSettings | 
 
 
 class UsageSettings(Settings):
-    """The site's calendar, for the utilisation summary: shifts as "08:00-17:00", days as mon … sun, holidays as dates."""
+    """The site's calendar, for the utilisation summary: shifts as "08:00-17:00", days as mon … sun, holidays as dates,
+    announced maintenance as "2026-11-20 13:00-14:30"."""
 
     timezone: str = "Asia/Seoul"
     shifts: tuple[Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")], ...] = ("09:00-18:00",)
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
     holidays: tuple[Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")], ...] = ()
+    maintenance: tuple[Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d-\d\d:\d\d$")], ...] = ()
 
 
 class TimestampSettings(Settings):

@@ -99,7 +99,7 @@ class Intake:
     def files(self) -> list[Path]:
         """Event files, oldest part first."""
         found = [path for folder in self._folders if folder.is_dir() for path in folder.glob("*.jsonl")]
-        return sorted(found, key=lambda path: _process_and_part(path))
+        return sorted(found, key=lambda path: process_and_part(path))
 
     def read_completely(self, path: Path) -> bool:
         """Whether everything in a file has been accepted or declared."""
@@ -108,8 +108,8 @@ class Intake:
 
     def finished(self, path: Path) -> bool:
         """Whether its program will not write there any more: it went on to another part, or its process is gone."""
-        process, part = _process_and_part(path)
-        if any(_process_and_part(other) == (process, part + 1) for other in self.files()):
+        process, part = process_and_part(path)
+        if any(process_and_part(other) == (process, part + 1) for other in self.files()):
             return True
         number = process.rpartition("-")[2]
         return number.isdigit() and not psutil.pid_exists(int(number))
@@ -147,8 +147,8 @@ class Intake:
 
     def _first_position(self, path: Path) -> _Position:
         """A further part of a process goes on with its numbers."""
-        process, part = _process_and_part(path)
-        before = [p for name, p in self._positions.items() if _process_and_part(Path(name))[0] == process]
+        process, part = process_and_part(path)
+        before = [p for name, p in self._positions.items() if process_and_part(Path(name))[0] == process]
         return _Position(0, max((p.seq for p in before), default=0) if part else 0)
 
     def _lines(self, path: Path, data: bytes, position: _Position) -> list[Draft]:
@@ -168,7 +168,7 @@ class Intake:
         return drafts
 
     def _line(self, path: Path, line: bytes, position: _Position, now: int) -> list[Draft]:
-        event = _event_of(line)
+        event = event_of(line)
         if event is None:
             return [self._unreadable(path, line, now)]
         drafts = []
@@ -177,8 +177,8 @@ class Intake:
             hole = {"reason": "sequence", "source": path.stem, "from_seq": position.seq + 1, "to_seq": seq - 1}
             drafts.append(draft("agent.gap", hole, now, now))
         position.seq = max(seq, position.seq)
-        source = f"{_process_and_part(path)[0]}:{seq}"
-        if self._known is not None and self._known.holds(_process_and_part(path)[0], seq):
+        source = f"{process_and_part(path)[0]}:{seq}"
+        if self._known is not None and self._known.holds(process_and_part(path)[0], seq):
             return []
         if event["event"] not in EVENTS:
             self.unknown_events += 1
@@ -187,8 +187,8 @@ class Intake:
 
     def _torn(self, path: Path, data: bytes, position: _Position, old: _Position) -> list[Draft]:
         """A last line without its end: declared once nobody will complete it."""
-        process, part = _process_and_part(path)
-        followed = any(_process_and_part(other) == (process, part + 1) for other in self.files())
+        process, part = process_and_part(path)
+        followed = any(process_and_part(other) == (process, part + 1) for other in self.files())
         if not followed and time.time() - path.stat().st_mtime < TORN_AFTER_S:
             return []
         position.offset = old.offset + len(data)
@@ -210,7 +210,7 @@ class Intake:
         return draft("agent.gap", gap, now, now)
 
 
-def _process_and_part(path: Path) -> tuple[str, int]:
+def process_and_part(path: Path) -> tuple[str, int]:
     """``program-start-pid`` and the number of the part, 0 for the first."""
     match = _PART.match(path.name.removesuffix(".jsonl"))
     return (match["process"], int(match["part"] or 0)) if match else (path.stem, 0)
@@ -227,7 +227,7 @@ def _begun(path: Path) -> int:
         return 0
 
 
-def _event_of(line: bytes) -> dict[str, Any] | None:
+def event_of(line: bytes) -> dict[str, Any] | None:
     """The event of a line, or None when it is not one."""
     try:
         event = json.loads(line)

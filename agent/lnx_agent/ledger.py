@@ -34,6 +34,8 @@ from lnx_agent.stream import Archive, Sealed, Stream, footer_of, read_hiwater, s
 # looking for the lines that are nowhere else. They differ while that is still to be done, also when a loss comes to light meanwhile.
 RECOVER, RECOVERED = "recover", "recovered"
 DAMAGE = (620, 801, 802)
+FORMAT = 1  # of everything in the data folder; a program that does not know it must not call it damaged
+FORMAT_UNKNOWN = 809
 RENUMBER_STEP = 1000
 
 
@@ -162,6 +164,8 @@ class Ledger:
         path = self.folder / "ledger.json"
         try:
             value = json.loads(path.read_bytes())
+            if value.get("format", FORMAT) > FORMAT:
+                raise PlantError(FORMAT_UNKNOWN, where=str(path), found=f"format {value['format']}", expected=f"format {FORMAT} or older")
             return [StreamEntry(**row) for row in value["streams"]]
         except FileNotFoundError:
             pass
@@ -186,7 +190,7 @@ class Ledger:
 
     def _save(self) -> None:
         rows = [vars(entry) for entry in self.streams]
-        write_durably(self.folder / "ledger.json", json.dumps({"streams": rows}, indent=1).encode())
+        write_durably(self.folder / "ledger.json", json.dumps({"format": FORMAT, "streams": rows}, indent=1).encode())
 
     def _begin_stream(self) -> None:
         self.streams.append(StreamEntry(secrets.token_hex(8), time.time_ns()))

@@ -7,6 +7,8 @@ relays pass on the same bytes.
 
     uid     log.record.uid = <stream>:<number, 12 digits>
     source  lnx.source     = <event file without suffix>:<number in that file>; absent for the agent's own events
+    mark    time.unsynchronised = true when the clock could not be right as the record was accepted (a dead battery: 1970); absent
+            otherwise. `agent.clock` tells later by how much it was off. Nothing is stamped anew.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lnx_common.clocks import plausible
 from lnx_common.events import EVENTS, fits
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from lnx_agent.wire import record_parts, varint
 
-UID, SOURCE = "log.record.uid", "lnx.source"
+UID, SOURCE, UNSYNCHRONISED = "log.record.uid", "lnx.source", "time.unsynchronised"
 _UID_HEAD = b"\x0a\x0e" + UID.encode() + b"\x12"  # KeyValue.key, then the tag of KeyValue.value
 MAX_TIME = 2**63 - 1
 UNKNOWN_SEVERITY = 9
@@ -53,6 +56,8 @@ def draft(event: str, attributes: Mapping[str, Any], time_ns: int, observed_ns: 
     dropped = len(attributes) - len(pairs)
     if source:
         pairs.append((SOURCE, source))
+    if not plausible(observed_ns):
+        pairs.append((UNSYNCHRONISED, True))
     severity = known.severity if known else UNKNOWN_SEVERITY
     return Draft(*record_parts(min(max(time_ns, 0), MAX_TIME), severity, pairs, observed_ns, event, dropped))
 
@@ -93,6 +98,7 @@ class Parsed:
     uid: str
     source: str
     attributes: dict[str, Any]
+    unsynchronised: bool = False
 
 
 def parsed(body: bytes) -> Parsed:
@@ -109,7 +115,8 @@ def of_message(record: LogRecord) -> Parsed:
     """The same of a parsed message."""
     attributes = {pair.key: plain(pair.value) for pair in record.attributes}
     uid, source = attributes.pop(UID, ""), attributes.pop(SOURCE, "")
-    return Parsed(record.event_name, record.time_unix_nano, record.observed_time_unix_nano, str(uid), str(source), attributes)
+    wrong = attributes.pop(UNSYNCHRONISED, False) is True
+    return Parsed(record.event_name, record.time_unix_nano, record.observed_time_unix_nano, str(uid), str(source), attributes, wrong)
 
 
 def split_uid(uid: str) -> tuple[str, int]:

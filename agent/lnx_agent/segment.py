@@ -14,6 +14,7 @@ records and nothing else; `root` is the RFC 9162 root over this file's records a
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import crc32c
 import zstandard
@@ -64,39 +65,46 @@ class Header:
 
 
 def write_segment(path: Path, header: Header, entries: Iterable[Entry], footer: Footer) -> bytes:
-    """Writes a segment durably, reads it back and returns the SHA-256 of the file. Raises OSError; then nothing has the final name."""
+    """Writes a segment durably, reads it back and returns the SHA-256 of the file.
+
+    Raises OSError when the disk refuses or gives back other bytes; then nothing has the final name.
+    """
+    data = _segment_bytes(header, entries, footer)
     make_folder(path.parent)
     temporary = path.with_name(path.name + ".new")
     with temporary.open("wb") as file:
-        file.write(MAGIC)
-        _write_part(file, asdict(header))
-        compressor = zstandard.ZstdCompressor(level=LEVEL)
-        raw = bytearray()
-        for entry in entries:
-            raw += _FRAME.pack(len(entry.body), entry.seq, crc_of(entry.seq, entry.body), entry.time_ns)
-            raw += entry.body
-            if len(raw) >= BLOCK_BYTES:
-                _write_block(file, compressor, bytes(raw))
-                raw.clear()
-        if raw:
-            _write_block(file, compressor, bytes(raw))
-        file.write(_BLOCK.pack(0, 0, 0))
-        _write_part(file, asdict(footer))
-        file.write(END)
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    if temporary.read_bytes() != data:
+        raise OSError(errno.EIO, "the disk gives back other bytes than were written", str(temporary))
     publish(temporary, path)
-    return hashlib.sha256(path.read_bytes()).digest()
+    return hashlib.sha256(data).digest()
 
 
-def _write_part(file: BinaryIO, value: dict[str, Any]) -> None:
+def _segment_bytes(header: Header, entries: Iterable[Entry], footer: Footer) -> bytes:
+    parts = [MAGIC, _part_bytes(asdict(header))]
+    compressor = zstandard.ZstdCompressor(level=LEVEL)
+    raw = bytearray()
+    for entry in entries:
+        raw += _FRAME.pack(len(entry.body), entry.seq, crc_of(entry.seq, entry.body), entry.time_ns)
+        raw += entry.body
+        if len(raw) >= BLOCK_BYTES:
+            parts.append(_block_bytes(compressor, bytes(raw)))
+            raw.clear()
+    if raw:
+        parts.append(_block_bytes(compressor, bytes(raw)))
+    return b"".join([*parts, _BLOCK.pack(0, 0, 0), _part_bytes(asdict(footer)), END])
+
+
+def _part_bytes(value: dict[str, Any]) -> bytes:
     data = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    file.write(_PART.pack(len(data), crc32c.crc32c(data)) + data)
+    return _PART.pack(len(data), crc32c.crc32c(data)) + data
 
 
-def _write_block(file: BinaryIO, compressor: zstandard.ZstdCompressor, raw: bytes) -> None:
+def _block_bytes(compressor: zstandard.ZstdCompressor, raw: bytes) -> bytes:
     stored = compressor.compress(raw)
-    file.write(_BLOCK.pack(len(stored), len(raw), crc32c.crc32c(stored)) + stored)
+    return _BLOCK.pack(len(stored), len(raw), crc32c.crc32c(stored)) + stored
 
 
 class SegmentReader:

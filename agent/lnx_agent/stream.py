@@ -6,6 +6,8 @@ names the file's SHA-256.
 
 Invariants: numbers are 0, 1, 2 …; a record is in the journal until the segment that holds it has its final name; a segment is made
 of journal rows only. So a crash anywhere leaves each record in at least one place, and sealing twice writes the same bytes' records.
+A seal that the disk refused half-way is repeated with the same records: nobody knows whether the journal's refused transaction, which
+deletes them there, comes back to life after a power cut, so the segment's file stays until it does for certain.
 """
 
 from __future__ import annotations
@@ -150,6 +152,7 @@ class Stream:
             raise PlantError(STREAM_DOUBT, where=str(self.folder), found=found)
         for segment in beyond:  # renamed, but the journal did not hear of it and still has every record: made again
             segment.path.unlink()
+        self._unfinished = 0  # end of a seal that the disk refused half-way
         self._base = Frontier.from_text(self.sealed, self.journal.cursor(FRONTIER) or "")
         self._live = self._base.copy()
         self._tree = threading.Lock()
@@ -218,13 +221,17 @@ class Stream:
         return self.journal.next_seq - self.sealed
 
     def seal(self, max_bytes: int) -> Sealed | None:
-        """Makes a segment of the oldest records in the journal, up to ``max_bytes`` of them. None when there are none."""
+        """Makes a segment of the oldest records in the journal, up to ``max_bytes`` of them. None when there are none.
+
+        Raises OSError or PlantError 621 when the disk refuses: then nothing has changed but that the next seal takes the same records.
+        """
         entries = self._oldest(max_bytes)
         if not entries:
             return None
         with self._tree:
             self._advance()  # the tree must have seen the rows that leave the journal below
         first, end = self.sealed, entries[-1].seq + 1
+        self._unfinished = end
         after = self._base.copy()
         after.extend(leaf_hash(entry.body) for entry in entries)
         footer = footer_of(entries, end, after)
@@ -234,16 +241,29 @@ class Stream:
         named = f"segment {first} {end} {base64.b64encode(digest).decode()}"
         note = self.signer.sign(Checkpoint(origin_of(self.id), end, after.root(), (named,)).to_text())
         write_durably(segment.note, note.encode())
-        self.archive.segments.append(segment)
-        self.sealed = end
         self._write_hiwater(end)
-        self.journal.trim(end, {SEALED: str(end), FRONTIER: after.to_text()})
+        self.archive.segments.append(segment)  # readers find the records there before they leave the journal
+        self.sealed = end
+        try:
+            self.journal.trim(end, {SEALED: str(end), FRONTIER: after.to_text()})
+        except BaseException:
+            self.sealed = first
+            self.archive.segments.remove(segment)
+            raise
         self._base = after
         return segment
 
     def _oldest(self, max_bytes: int) -> list[Entry]:
+        again = self._unfinished - self.sealed
         entries: list[Entry] = []
         size = 0
+        while again > 0 and len(entries) < again:
+            step = self.journal.read(self.sealed + len(entries), min(READ_STEP, again - len(entries)))
+            if not step:
+                break
+            entries += step
+        if again > 0:
+            return entries
         while size < max_bytes and (step := self.journal.read(self.sealed + len(entries), READ_STEP, max_bytes - size)):
             entries += step
             size += sum(len(entry.body) for entry in step)

@@ -5,10 +5,14 @@ Definitions (minutes of the site's local time; a month is the sum of its days' n
     plan     minutes of the shift calendar, without holidays; a day without plan is "not applicable", not 0 %
     up       plan minutes in which a session was open or a run happened         up / plan  = 가동률
     used     plan minutes with at least one run                                 used / up  = 활용률
-    fault    plan minutes between a session that ended without its stop event and the next start      1 - fault / plan = 가용도
+    fault    plan minutes between a session that ended without its stop event and the next start, and those in which the licence
+             was blocked                                                        1 - fault / plan = 가용도
+    idle     up minutes without a run (nothing to inspect: 비생산)
+    service  plan minutes of announced maintenance ([usage] maintenance) in which nothing ran: 점검
     overrides / runs = 개입률: verdicts that a person changed (lnx.override)
     submitted / due = 제출률: finished days of the log that an uplink has delivered whole (submission.py)
     stopped  plan minutes after a clean stop; unknown: plan minutes that nothing explains, never hidden
+    events / (events + lost) = 로그 연속성: records of programs that are here, and numbers that were declared missing or lost
 
 Latencies are means of the per-minute percentiles, weighted by runs; the maximum is the true one.
 """
@@ -16,18 +20,15 @@ Latencies are means of the per-minute percentiles, weighted by runs; the maximum
 from __future__ import annotations
 
 import calendar
-import csv
-import html
-import io
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from lnx_common.errors import PlantError
-from lnx_common.files import write_durably
 
 from lnx_agent.config import AgentSettings, UsageSettings
 from lnx_agent.evidence.verify import journal_rows
@@ -39,7 +40,8 @@ from lnx_agent.submission import submitted
 MINUTE_NS = 60 * 10**9
 QUIET_MINUTES = 60
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-EVENTS = ("lnx.session.start", "lnx.session.stop", "lnx.run.summary", "lnx.error", "lnx.override")
+ORDERED = ("lnx.session.start", "lnx.session.stop", "lnx.run.summary", "lnx.license.state", "lnx.parameter.change")
+LOST = {"agent.gap": ("from_seq", "to_seq"), "agent.loss": ("from_seq", "to_seq")}  # numbers declared missing: first, last
 
 
 @dataclass
@@ -53,6 +55,11 @@ class Usage:
     fault: int = 0
     stopped: int = 0
     unknown: int = 0
+    idle: int = 0
+    service: int = 0
+    events: int = 0
+    """Records of programs, as the next."""
+    lost: int = 0
     runs: int = 0
     ok: int = 0
     ng: int = 0
@@ -78,6 +85,7 @@ class Usage:
             "ng_rate": _share(self.ng, self.runs),
             "override_rate": _share(self.overrides, self.runs),
             "submission_rate": _share(self.submitted, self.due),
+            "continuity": _share(self.events, self.events + self.lost),
             "error_rate": _share(self.errors, self.runs + self.errors),
             "latency_p50_ms": _share(self.latency_p50, self.runs * 1000.0),
             "latency_p95_ms": _share(self.latency_p95, self.runs * 1000.0),
@@ -99,6 +107,8 @@ class Month:
 
     total: Usage
     days: list[Usage] = field(default_factory=list)
+    models: list[dict[str, Any]] = field(default_factory=list)
+    """Models that were opened, {day, model, version, model_id, threshold}, and thresholds that changed, {day, model, key, old, new}."""
 
 
 def month_usage(settings: AgentSettings, month: str) -> Month:
@@ -126,26 +136,41 @@ def day_usage(settings: AgentSettings, day: date) -> Usage:
 
 
 def usage_of(records: Iterable[Parsed], settings: UsageSettings, first: date, count: int) -> Month:
-    """The same from records in the order of time."""
+    """The same from records in any order; keeps only those in memory whose order matters."""
     zone = ZoneInfo(settings.timezone)
     days = {first + timedelta(days=n): Usage((first + timedelta(days=n)).isoformat()) for n in range(count)}
-    states = _Minutes()
-    for record in sorted(records, key=lambda one: one.time_ns):
-        states.take(record)
+    ordered: list[Parsed] = []
+    for record in records:
         usage = days.get(datetime.fromtimestamp(record.time_ns / 1e9, zone).date())
         if usage is not None:
             _count(usage, record)
+        if record.event in ORDERED:
+            ordered.append(record)
+    ordered.sort(key=lambda one: one.time_ns)
+    states = _Minutes(maintenance_minutes(settings, zone))
+    models: list[dict[str, Any]] = []
+    for record in ordered:
+        states.take(record)
+        day = datetime.fromtimestamp(record.time_ns / 1e9, zone).date()
+        if day in days:
+            _note_model(models, day.isoformat(), record)
     for day, usage in days.items():
         for minute in planned_minutes(settings, day, zone):
             usage.plan += 1
             kind = states.kind(minute)
-            usage.up += kind in ("used", "open")
-            if kind != "open":
-                setattr(usage, kind, getattr(usage, kind) + 1)
+            usage.up += kind in ("used", "idle")
+            setattr(usage, kind, getattr(usage, kind) + 1)
     total = Usage(first.strftime("%Y-%m"))
     for usage in days.values():
         total.add(usage)
-    return Month(total, list(days.values()))
+    return Month(total, list(days.values()), models)
+
+
+def _note_model(models: list[dict[str, Any]], day: str, record: Parsed) -> None:
+    names = {"lnx.session.start": ("model", "version", "model_id", "threshold"), "lnx.parameter.change": ("model", "key", "old", "new")}
+    row = {name: record.attributes[name] for name in names.get(record.event, ()) if name in record.attributes}
+    if row and all(row != {name: value for name, value in known.items() if name != "day"} for known in models):
+        models.append({"day": day, **row})
 
 
 def planned_minutes(settings: UsageSettings, day: date, zone: ZoneInfo) -> Iterator[int]:
@@ -161,10 +186,22 @@ def planned_minutes(settings: UsageSettings, day: date, zone: ZoneInfo) -> Itera
         yield from range(int(begin.timestamp()) // 60, int(end.timestamp()) // 60)
 
 
+def maintenance_minutes(settings: UsageSettings, zone: ZoneInfo) -> set[int]:
+    """Minutes since 1970 of announced maintenance."""
+    minutes: set[int] = set()
+    for text in settings.maintenance:
+        day, _, span = text.partition(" ")
+        begin, end = (datetime.combine(date.fromisoformat(day), time.fromisoformat(part), zone) for part in span.split("-"))
+        minutes.update(range(int(begin.timestamp()) // 60, int(end.timestamp()) // 60))
+    return minutes
+
+
 class _Minutes:
     """What the solution did in each minute, from its events."""
 
-    def __init__(self) -> None:
+    def __init__(self, maintenance: set[int]) -> None:
+        self._maintenance = maintenance
+        self._blocked: list[tuple[int, bool]] = []  # (minute, whether the licence is blocked from then on)
         self._used: set[int] = set()
         self._changes: list[tuple[int, str]] = []  # (minute, open | stopped | fault)
         self._open: dict[str, int] = {}  # session -> minute of its last sign of life
@@ -186,11 +223,23 @@ class _Minutes:
             self._open.pop(session, None)
             if not self._open:
                 self._changes.append((minute + 1, "stopped"))
+        elif record.event == "lnx.license.state":
+            self._blocked.append((minute, record.attributes.get("phase") == "blocked"))
 
     def kind(self, minute: int) -> str:
-        """used, open, fault, stopped or unknown."""
+        """used, idle, service, fault, stopped or unknown."""
         if minute in self._used:
             return "used"
+        if minute in self._maintenance:
+            return "service"
+        last = bisect_right(self._blocked, minute, key=lambda change: change[0]) - 1
+        if last >= 0 and self._blocked[last][1]:
+            return "fault"
+        state = self._state(minute)
+        return "idle" if state == "open" else state
+
+    def _state(self, minute: int) -> str:
+        """open, fault, stopped or unknown."""
         at = bisect_right(self._changes, minute, key=lambda change: change[0]) - 1  # records come in the order of time
         if at < 0:
             return "unknown"
@@ -200,6 +249,12 @@ class _Minutes:
 
 
 def _count(usage: Usage, record: Parsed) -> None:
+    usage.events += bool(record.source)
+    if record.event == "lnx.loss":
+        usage.lost += int(record.attributes.get("count") or 0)
+    first, last = LOST.get(record.event, ("", ""))
+    if first in record.attributes and last in record.attributes:
+        usage.lost += int(record.attributes[last]) - int(record.attributes[first]) + 1
     if record.event == "lnx.error":
         usage.errors += 1
     if record.event == "lnx.override":
@@ -216,7 +271,7 @@ def _count(usage: Usage, record: Parsed) -> None:
 
 
 def records_between(data: Path, begin: int, end: int) -> Iterator[Parsed]:
-    """Events of the solution in an agent's folder, by the time at which they happened."""
+    """Records in an agent's folder, by the time at which they happened."""
     for folder in sorted((data / "streams").glob("*")):
         for segment in segments_in(folder):
             try:
@@ -230,74 +285,7 @@ def records_between(data: Path, begin: int, end: int) -> Iterator[Parsed]:
 
 
 def _within(records: Iterable[Parsed], begin: int, end: int) -> Iterator[Parsed]:
-    return (record for record in records if record.event in EVENTS and begin <= record.time_ns < end)
-
-
-COLUMNS = (
-    ("day", "날짜"),
-    ("plan", "계획 가동시간(분)"),
-    ("up", "솔루션 가동시간(분)"),
-    ("availability_of_use", "가동률"),
-    ("used", "사용시간(분)"),
-    ("utilisation", "활용률"),
-    ("availability", "가용도"),
-    ("fault", "장애(분)"),
-    ("stopped", "정지(분)"),
-    ("unknown", "미상(분)"),
-    ("runs", "검사 수"),
-    ("ok", "양품"),
-    ("ng", "불량"),
-    ("review", "재검"),
-    ("undefined", "판정불가"),
-    ("ng_rate", "불량률"),
-    ("overrides", "판정 변경 수"),
-    ("override_rate", "개입률"),
-    ("errors", "오류"),
-    ("error_rate", "오류율"),
-    ("latency_p50_ms", "응답 p50(ms)"),
-    ("latency_p95_ms", "응답 p95(ms)"),
-    ("latency_p99_ms", "응답 p99(ms)"),
-    ("latency_max_us", "응답 최대(µs)"),
-    ("due", "제출 대상(일)"),
-    ("submitted", "제출(일)"),
-    ("submission_rate", "제출률"),
-)
-NOT_APPLICABLE = "해당 없음"
-
-
-def write_usage(month: Month, folder: Path) -> list[Path]:
-    """Writes usage-YYYY-MM.csv (for Excel: UTF-8 with BOM) and .html; returns the paths."""
-    rows = [_cells(usage) for usage in [*month.days, month.total]]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([korean for _, korean in COLUMNS])
-    writer.writerows(rows)
-    name = f"usage-{month.total.day}"
-    table = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    head = "".join(f"<th>{korean}</th>" for _, korean in COLUMNS)
-    cells = "td,th{border:1px solid #999;padding:2px 6px;text-align:right}"
-    style = "body{font-family:'Malgun Gothic',sans-serif}table{border-collapse:collapse}" + cells
-    page = (
-        f"<!doctype html><html lang='ko'><meta charset='utf-8'><title>활용 현황 {month.total.day}</title><style>{style}</style>"
-        f"<h1>활용 현황 {month.total.day}</h1><table><tr>{head}</tr>{table}</table>"
-    )
-    paths = [folder / f"{name}.csv", folder / f"{name}.html"]
-    write_durably(paths[0], text.getvalue().encode("utf-8-sig"))
-    write_durably(paths[1], page.encode())
-    return paths
-
-
-def _cells(usage: Usage) -> list[str]:
-    values: dict[str, object] = {**asdict(usage), **usage.rates()}
-    return [_cell(name, values[name]) for name, _ in COLUMNS]
-
-
-def _cell(name: str, value: object) -> str:
-    if value is None:
-        return NOT_APPLICABLE
-    if isinstance(value, float):
-        return f"{value:.2f}" if name.endswith("_ms") else f"{value:.1%}"
-    return str(value)
+    return (record for record in records if begin <= record.time_ns < end)
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -217,4 +217,11 @@ ERRORS: dict[int, ErrorText] = {
         "check url and ca under [timestamp] in agent.toml; the certificate without a stamp is written all the same",
         "agent.toml의 [timestamp]에서 url과 ca를 확인하십시오. 타임스탬프가 없는 확인서는 그대로 저장됩니다",
     ),
+    809: ErrorText(
+        "LOG_FORMAT",
+        "The log in this folder was written by a newer program",
+        "이 폴더의 로그는 더 새로운 버전의 프로그램이 기록한 것입니다",
+        "install the newer version again; nothing was changed, and the event files wait",
+        "새 버전을 다시 설치하십시오. 변경된 것은 없으며 이벤트 파일은 그대로 기다립니다",
+    ),
 }

@@ -422,4 +422,16 @@ EVENTS: dict[str, EventText] = {
         "Utilisation of one day.",
         "하루 활용 현황입니다.",
     ),
+    "usage.month": EventText(
+        "agent",
+        9,
+        False,
+        {
+            "month": "text",
+            "summary": "json",
+            "models": "json",
+        },
+        "Utilisation of one month: the sums of its days, and the models that were used.",
+        "한 달 활용 현황입니다(일별 합계와 사용한 모델).",
+    ),
 }

@@ -1,18 +1,29 @@
-"""A plant for the tests: certificates, a receiver on loopback, an agent in this process or in its own, programs that write events."""
+"""A plant for the tests: certificates, a receiver on loopback, an agent in this process or in its own, programs that write events.
+
+Tests wait for what they expect, as long as a crowded machine may need; a promise in seconds is checked in `seconds_here`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hashlib
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from lnx_agent.agent import Agent
 from lnx_agent.config import AgentSettings, load_agent
 from lnx_agent.receiver.server import Receiver
@@ -34,6 +45,21 @@ def certificate(folder: Path, name: str = "localhost", days: int = 2) -> tuple[P
     return cert, key
 
 
+def certificate_of_days(folder: Path, begin: int, end: int) -> tuple[Path, Path]:
+    """A self-signed certificate for loopback that is valid from ``begin`` to ``end``, in days from now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now + timedelta(days=begin)).not_valid_after(now + timedelta(days=end))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    cert, private = folder / "localhost.crt", folder / "localhost.key"
+    cert.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return cert, private
+
+
 class RunningReceiver:
     """The reference receiver in a thread."""
 
@@ -52,7 +78,7 @@ class RunningReceiver:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
     def records(self) -> dict[tuple[str, int], Parsed]:
         """Everything that is stored, by stream and number."""
@@ -131,7 +157,7 @@ class RunningAgent:
 
     def stop(self) -> None:
         self.stop_signal.set()
-        self._thread.join(10)
+        self._thread.join(90)
         assert not self._thread.is_alive()
 
 
@@ -150,7 +176,17 @@ def agent_process(settings: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "lnx_agent.main", str(settings)], stdout=subprocess.DEVNULL)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20.0, *, fail: bool = True) -> None:
+def seconds_here(seconds: float) -> float:
+    """What a promise of so many seconds is on this machine now: longer by as much as its cores are shared with others."""
+    return seconds * max(1.0, 1.5 * os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def this_month() -> str:
+    """YYYY-MM at the plant, whose clock is that of Seoul."""
+    return datetime.now(ZoneInfo("Asia/Seoul")).strftime("%Y-%m")
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 90.0, *, fail: bool = True) -> None:
     """Waits until a condition holds; fails when it never does, unless told not to."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,7 @@ DISK_FAULTS = ("power", "lies")
 FAULTS = PROCESS_FAULTS + DISK_FAULTS
 READ_AGAIN = ("damage", "lies")  # what these destroy comes again under other numbers; `lnx.source` tells that it is the same
 KILLS_OF_A_RUN = 25
+EVENTS_OF_A_LIFE = 1500
 DOOMED = Path(__file__).with_name("doomed.py")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -46,6 +48,7 @@ class HostileReceiver(Receiver):
     """The receiver behind a bad line: answers get lost after the commit, proxies answer instead, limits change."""
 
     chance: random.Random | None = None
+    portal = False
 
     def application(self) -> web.Application:
         application = super().application()
@@ -55,7 +58,7 @@ class HostileReceiver(Receiver):
     @web.middleware
     async def _meddle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         trick = self.chance.randrange(12) if self.chance and request.path == "/v1/logs" else 99
-        if trick == 0:
+        if trick == 0 or self.portal:
             return web.Response(text="<html>log in</html>", content_type="text/html")
         if trick == 1:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "0"})
@@ -101,13 +104,13 @@ class Outcome:
 
 
 class Producer:
-    """Programs that write events as fast as told; knows what it wrote."""
+    """Programs that write events, so many in each life of the agent however long it lasts; knows what it wrote."""
 
     def __init__(self, folder: Path, chance: random.Random) -> None:
         self._folder, self._chance = folder, chance
         self.truth: dict[str, int] = {}
         self._stop = threading.Event()
-        self._count = 0
+        self._count = self._allowed = 0
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -117,10 +120,16 @@ class Producer:
             program = EventFile(f"press{number}", self._folder)
             number += 1
             for _ in range(self._chance.randrange(50, 1500)):
+                while self._count >= self._allowed and not self._stop.wait(0.01):
+                    pass
                 self.write(program)
                 if self._stop.wait(self._chance.choice((0, 0, 0, 0.001, 0.004))):
                     break
             program.close()
+
+    def allow(self, more: int) -> None:
+        """Lets the programs write so many more."""
+        self._allowed = self._count + more
 
     def write(self, program: EventFile) -> None:
         seq = program.write("lnx.error", {"status": self._count, "model": f"model {self._count % 7}"})
@@ -144,11 +153,13 @@ def run(seed: int, kills: int, fault: str, folder: Path) -> Outcome:
     producer = Producer(folder / "plant/events", chance)
     try:
         for _ in range(kills):
+            producer.allow(EVENTS_OF_A_LIFE)
             _one_life(toml, fault, chance, outcome, disk)
             if fault == "damage":
                 _damage(folder / "plant/data", chance)
         producer.stop()
         HostileReceiver.chance = None
+        _change_settings(toml, chance, broken=0)
         _judge(toml, folder, producer, receiver, outcome)
     finally:
         producer.stop()
@@ -170,23 +181,51 @@ def _start(toml: Path, countdown: int, disk: FailingDisk | None = None) -> subpr
 def _one_life(toml: Path, fault: str, chance: random.Random, outcome: Outcome, disk: FailingDisk | None) -> None:
     lying = disk is not None and fault == "lies" and chance.random() < 0.5
     with disk.failing("fsync-lies") if disk and lying else contextlib.nullcontext():
-        _until_killed(toml, fault in ("operation", "power") or (fault == "damage" and chance.random() < 0.3), chance, disk)
+        _until_killed(toml, fault, fault in ("operation", "power") or (fault == "damage" and chance.random() < 0.3), chance, disk)
     outcome.kills += 1
     if disk is not None:
         disk.cut_power()
 
 
-def _until_killed(toml: Path, by_operation: bool, chance: random.Random, disk: FailingDisk | None) -> None:
+def _until_killed(toml: Path, fault: str, by_operation: bool, chance: random.Random, disk: FailingDisk | None) -> None:
     child = _start(toml, chance.randrange(1, 160) if by_operation else 0, disk)
     if by_operation:
+        status, born = toml.parent / "data/status.json", time.time()
+        wait_for(lambda: child.poll() is not None or _begun(status, born), 60, fail=False)
         try:
-            child.wait(3)
+            child.wait(2.5)
         except subprocess.TimeoutExpired:
             child.kill()
     else:
-        time.sleep(chance.uniform(0.4, 1.2))
+        _let_live(toml.parent / "data/status.json", chance)
+        if fault == "kill":
+            _change_settings(toml, chance)
+            time.sleep(chance.uniform(0, 1.2))  # two looks take a second
         child.send_signal(signal.SIGKILL)
     child.wait()
+
+
+def _let_live(status: Path, chance: random.Random) -> None:
+    """Some die while they begin; the others work for a while, however slow the machine is."""
+    born = time.time()
+    if chance.random() < 0.7:
+        wait_for(lambda: _begun(status, born), 60, fail=False)
+    time.sleep(chance.uniform(0, 0.8))
+
+
+def _begun(status: Path, born: float) -> bool:
+    """Whether an agent that was started at ``born`` works."""
+    try:
+        return status.stat().st_mtime > born
+    except OSError:
+        return False
+
+
+def _change_settings(toml: Path, chance: random.Random, *, broken: float = 0.3) -> None:
+    """Other numbers, and sometimes a slip of the pen that the next change mends."""
+    text = toml.read_text(encoding="utf-8").replace("[seal\n", "[seal]\n")
+    text = re.sub(r"batch_records = \d+", f"batch_records = {chance.randrange(20, 200)}", text)
+    toml.write_text(text.replace("[seal]", "[seal") if chance.random() < broken else text, encoding="utf-8")
 
 
 def _damage(data: Path, chance: random.Random) -> None:
@@ -221,20 +260,20 @@ def _judge(toml: Path, folder: Path, producer: Producer, receiver: RunningReceiv
     try:
         status = folder / "plant/data/status.json"
         born = time.time()
-        wait_for(lambda: status.exists() and status.stat().st_mtime > born, 120)  # a busy machine; how long it took is told
+        wait_for(lambda: _begun(status, born), 120)  # a busy machine; how long it took is told
         outcome.slowest_start = time.monotonic() - begin
         last = EventFile("last", folder / "plant/events")
         producer.write(last)
-        wait_for(lambda: f"{last._stem}:1" in {r.source for r in receiver.records().values()}, 60)
+        wait_for(lambda: f"{last._stem}:1" in {r.source for r in receiver.records().values()}, 400)
         _wait_while_something_comes(producer, receiver)
         outcome.obligations = len(producer.truth)
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(120)
     _compare(producer.truth, receiver.records(), outcome)
 
 
-def _wait_while_something_comes(producer: Producer, receiver: RunningReceiver, quiet_s: float = 20, longest_s: float = 150) -> None:
+def _wait_while_something_comes(producer: Producer, receiver: RunningReceiver, quiet_s: float = 60, longest_s: float = 400) -> None:
     """Until everything is there, or nothing new has come for ``quiet_s``: a slow machine is not a loss."""
     begin = changed = time.monotonic()
     count = -1

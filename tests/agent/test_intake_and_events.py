@@ -234,6 +234,29 @@ def test_a_jump_of_the_clock_is_declared_and_numbers_go_on(tmp_path: Path, hours
         wait_for(lambda: agent.ledger.live.sealed > sealed)  # timers do not wait for the wall clock
 
 
+def test_a_start_with_a_dead_battery_is_marked_and_the_offset_is_recorded_when_the_clock_is_set(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    clock.offset = -time.time_ns() + 86400 * 10**9  # 2 January 1970
+    events = EventFile("press", tmp_path / "events")
+    with running_agent(load_agent(agent_toml(tmp_path, "http://127.0.0.1:1")), clock=clock) as agent:
+        events.write("lnx.error", {"status": 1, "model": "m"})
+        wait_for(lambda: any(r.event == "lnx.error" for r in _all(agent)))
+        clock.offset = 0
+        wait_for(lambda: any(r.event == "agent.clock" for r in _all(agent)))
+        events.write("lnx.error", {"status": 2, "model": "m"})
+        wait_for(lambda: sum(1 for r in _all(agent) if r.event == "lnx.error") == 2)
+        records = _all(agent)
+    start = next(r for r in records if r.event == "agent.start")
+    assert start.attributes["clock_plausible"] is False
+    assert [r.unsynchronised for r in records if r.event == "lnx.error"] == [True, False]
+    assert {r.attributes["status"] for r in records if r.event == "lnx.error"} == {1, 2}  # the mark is beside what was said
+    (corrected,) = [r for r in records if r.event == "agent.clock"]
+    assert abs(float(corrected.attributes["seconds"]) - (time.time() - 86400)) < 120
+    wrong = [r for r in records if r.unsynchronised]
+    assert all(r.observed_ns < 2 * 86400 * 10**9 for r in wrong)  # nothing was stamped anew
+    assert wrong == records[: len(wrong)]
+
+
 def _all(agent: Agent) -> list[Parsed]:
     found: list[Parsed] = []
     while entries := agent.ledger.read(agent.ledger.live.id, len(found), 10**6):
@@ -288,6 +311,9 @@ def test_yesterdays_usage_is_told_once(tmp_path: Path, monkeypatch: pytest.Monke
             time.sleep(1)
             told = [json.loads(str(r.attributes["summary"])) for r in _all(agent) if r.event == "usage.day"]
             assert [day["runs"] for day in told] == [0, 300]  # the day before yesterday, and yesterday
+            months = [r.attributes["month"] for r in _all(agent) if r.event == "usage.month"]
+            assert months == sorted(set(months))
+            assert 1 <= len(months) <= 2  # two on the first of a month
 
 
 def test_a_day_counts_as_submitted_when_an_uplink_has_delivered_all_of_it(tmp_path: Path) -> None:
@@ -338,3 +364,30 @@ def test_usage_counts_minutes_as_the_guide_defines_them() -> None:
     assert rates["override_rate"] == 7 / 602
     holiday = usage_of(records, UsageSettings(holidays=("2026-11-20",)), USAGE_DAY.date(), 1).days[0]
     assert (holiday.plan, holiday.rates()["availability"]) == (0, None)
+
+
+def test_maintenance_a_blocked_licence_and_changed_models_are_told_apart() -> None:
+    records = [_at(9, "lnx.session.start", session="1-1", model="seal", version="3", model_id="ab12", threshold=0.5)]
+    records += [_at(9.5, "lnx.parameter.change", model="seal", key="threshold", old=0.5, new=0.6)]
+    records += [_at(10, "lnx.license.state", session="1-1", phase="blocked"), _at(10.5, "lnx.license.state", session="1-1", phase="ok")]
+    records += [_at(14.5, "lnx.run.summary", session="1-1", runs=1)]
+    settings = UsageSettings(maintenance=("2026-11-20 14:00-16:00",))
+    month = usage_of(records, settings, USAGE_DAY.date(), 1)
+    day = month.days[0]
+    assert (day.plan, day.fault, day.used, day.service) == (540, 30, 1, 119)  # a run in it is no maintenance
+    assert day.up == day.used + day.idle
+    assert day.plan == day.up + day.service + day.fault + day.stopped + day.unknown
+    assert day.rates()["availability"] == 1 - 30 / 540
+    assert month.models == [
+        {"day": "2026-11-20", "model": "seal", "version": "3", "model_id": "ab12", "threshold": 0.5},
+        {"day": "2026-11-20", "model": "seal", "key": "threshold", "old": 0.5, "new": 0.6},
+    ]
+
+
+def test_the_continuity_counts_what_was_declared_missing() -> None:
+    ns = int(USAGE_DAY.timestamp() * 1e9) + 10**12
+    records = [Parsed("lnx.error", ns, ns, "", f"p:{n}", {}) for n in range(1, 91)]
+    records += [Parsed("agent.gap", ns, ns, "", "", {"reason": "sequence", "from_seq": 91, "to_seq": 97})]
+    records += [Parsed("agent.loss", ns, ns, "", "", {"stream": "s", "from_seq": 5, "to_seq": 6}), _at(1, "lnx.loss", count=1)]
+    day = usage_of(records, UsageSettings(), USAGE_DAY.date(), 1).days[0]
+    assert (day.events, day.lost, day.rates()["continuity"]) == (90, 10, 0.9)

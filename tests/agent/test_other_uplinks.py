@@ -91,7 +91,7 @@ def broker() -> Iterator[int]:
     server = subprocess.Popen([program, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield port
     server.terminate()
-    server.wait(5)
+    server.wait(60)
 
 
 def test_mqtt_delivers_everything_in_order_to_a_foreign_broker(tmp_path: Path, broker: int) -> None:
@@ -127,7 +127,7 @@ def test_mqtt_delivers_everything_in_order_to_a_foreign_broker(tmp_path: Path, b
         assert uplink.status.state == "up"
     finally:
         stop.set()
-        worker.join(10)
+        worker.join(60)
         listener.loop_stop()
 
 
@@ -140,7 +140,7 @@ def test_mqtt_without_a_broker_waits_and_keeps_everything(tmp_path: Path) -> Non
     worker.start()
     wait_for(lambda: uplink.status.state == "retrying")
     stop.set()
-    worker.join(10)
+    worker.join(60)
     assert uplink.status.delivered == {}
 
 
@@ -214,6 +214,17 @@ def test_what_the_service_cannot_take_any_more_is_declared(tmp_path: Path) -> No
     assert [record["useSe"] for record in service.records] == ["접속"]
     unsent = [attributes for event, attributes in lab.told if event == "agent.unsent"]
     assert [(row["from_seq"], row["to_seq"]) for row in unsent] == [(0, 1)]
+
+
+def test_late_in_the_evening_everything_that_waits_becomes_one_record(tmp_path: Path) -> None:
+    lab, service = Lab(tmp_path), Service()
+    noon = datetime(2026, 11, 20, 12, tzinfo=SEOUL)
+    for minute in range(0, 180, 5):  # three hours without a network: 18 slots, which ten minutes each would not bring home
+        lab.say("lnx.run.summary", noon + timedelta(minutes=minute), runs=10, session="1-1")
+    uplink = smart(lab, service, datetime(2026, 11, 20, 23, 40, tzinfo=SEOUL))
+    drain(uplink, 1)
+    assert [record["logDt"] for record in service.records] == ["2026-11-20 14:55:00.000"]
+    assert uplink.status.delivered == {lab.lent.ledger.live.id: lab.lent.ledger.live.next_seq}
 
 
 @pytest.mark.parametrize(("code", "state"), [("AP1029", "up"), ("AP1011", "refused"), ("AP9999", "retrying")])

@@ -32,7 +32,7 @@ def watched(path: Path) -> Iterator[Agent]:
         yield agent
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(90)
 
 
 def edited(path: Path, old: str, new: str) -> None:

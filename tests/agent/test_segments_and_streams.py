@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lnx_agent import stream as stream_module
 from lnx_agent.evidence.merkle import Frontier, leaf_hash
 from lnx_agent.evidence.notes import Checkpoint, Signer, opened
+from lnx_agent.evidence.verify import verify_folder
 from lnx_agent.ledger import Ledger
 from lnx_agent.record import Draft, draft, parsed
 from lnx_agent.segment import Footer, Header, SegmentReader, write_segment
@@ -242,3 +246,50 @@ def test_a_crash_between_salvage_and_the_list_of_streams_hides_no_loss(tmp_path:
             Ledger(tmp_path, SIGNER)
     assert len(segments_in(ledger.live.folder)) == 2  # salvaged; then the machine died
     assert Ledger(tmp_path, SIGNER).streams[0].lost == [[110, 119]]
+
+
+class OnceFull:
+    """A step that the disk refuses the first time."""
+
+    def __init__(self, step: Callable[..., object]) -> None:
+        self._step, self.refused = step, 0
+
+    def __call__(self, *arguments: object, **named: object) -> object:
+        if not self.refused:
+            self.refused = 1
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return self._step(*arguments, **named)
+
+
+@pytest.mark.parametrize("step", ["write_segment", "write_durably", "_write_hiwater", "trim"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_seal_that_the_disk_refuses_half_way_is_repeated_and_the_evidence_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, restart: bool
+) -> None:
+    ledger = filled(tmp_path, sealed=1, unsealed=100)
+    live = ledger.live
+    owner: object = stream_module if step.startswith("write_") else live if step == "_write_hiwater" else live.journal
+    with monkeypatch.context() as disk:
+        failing = OnceFull(getattr(owner, step))
+        disk.setattr(owner, step, failing)
+        with pytest.raises(OSError, match="no space"):
+            live.seal(10**9)
+        assert failing.refused
+        assert (live.sealed, len(live.read(100, 1000))) == (100, 100)
+        live.append(drafts(200, 30))
+        if not restart:
+            assert live.seal(10**9) is not None
+    if restart:
+        live.close()
+        ledger = Ledger(tmp_path, SIGNER)
+    while ledger.live.seal(10**9):
+        pass
+    ledger.live.close()
+    ledger = Ledger(tmp_path, SIGNER)
+    assert len(ledger.streams) == 1
+    assert sources(ledger) == [f"press-1-1:{n + 1}" for n in range(230)]
+    segments = segments_in(ledger.live.folder)
+    assert [segment.first for segment in segments[1:]] == [segment.end for segment in segments[:-1]]
+    report = verify_folder(tmp_path, keys=[SIGNER.verifier])
+    assert not {problem.kind for problem in report.problems} - {"ends-earlier", "silence"}  # its clock is that of 1970
+    assert (report.records, report.size) == (230, 230)

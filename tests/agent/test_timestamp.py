@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.server
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from agent_plant import this_month
 from lnx_agent.cli import app
 from lnx_agent.config import TimestampSettings
 from lnx_agent.evidence.timestamp import stamp
@@ -138,7 +138,7 @@ def test_the_monthly_certificate_is_stamped_with_its_root(authority: Authority, 
     settings = log_of(tmp_path)
     with settings.open("a", encoding="utf-8") as file:
         file.write(f"\n[timestamp]\nurl = \"{authority.url}\"\nca = '{authority.folder / 'ca.crt'}'\n")
-    month = time.strftime("%Y-%m")
+    month = this_month()
     done = CliRunner().invoke(app, ["certificate", str(settings), month, "--out", str(tmp_path)])
     assert f"certificate-{month}.seal.tsr" in done.output
     seal = tmp_path / f"certificate-{month}.seal"

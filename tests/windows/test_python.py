@@ -52,6 +52,14 @@ def test_the_package_works_in_windows_cpython(in_locale: Wine, expected: Path, m
     assert "skipped" not in done.stdout
 
 
+def test_the_agent_uses_windows_for_its_secrets_locks_and_held_files(in_locale: Wine, tmp_path: Path) -> None:
+    shutil.copy(HERE / "on_windows/test_agent.py", tmp_path)
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", "test_agent.py"]
+    done = in_locale.run(windows_assets.CPYTHON / "python.exe", *words, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert "4 passed" in done.stdout
+
+
 def test_the_wheel_holds_the_library_and_nothing_of_this_machine() -> None:
     (wheel,) = windows.WHEELS.glob("*.whl")
     assert wheel.name.endswith("-win_amd64.whl")

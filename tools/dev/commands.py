@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,8 +71,22 @@ def kill_loop(options: argparse.Namespace) -> None:
     machine.system_packages(machine.BUILD_PACKAGES)
     machine.environment("cpu,dev,collector,agent")
     env = {"LNX_KILLS": str(options.kills)}
-    run([PYTHON, "-m", "pytest", "-q", "-s", "tests/collector/runtime/test_kill.py"], env=env)
-    run([PYTHON, "tests/agent/oracle.py", "--kills", str(options.kills)])
+    collector = _last_line([PYTHON, "-m", "pytest", "-q", "-s", "tests/collector/runtime/test_kill.py"], env, " kills, ")
+    agent = _last_line([PYTHON, "tests/agent/oracle.py", "--kills", str(options.kills)], {}, "agent: ")
+    print(f"collector: {collector[1] or 'no answer'}; {agent[1] or 'agent: no answer'}")
+    if collector[0] or agent[0]:
+        sys.exit(1)
+
+
+def _last_line(command: list[str | Path], env: dict[str, str], marked: str) -> tuple[int, str]:
+    """Exit status of a command whose output is shown, and its last line that holds ``marked``."""
+    found = ""
+    words = [str(word) for word in command]
+    with subprocess.Popen(words, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            found = line.strip().lstrip(".") if marked in line else found
+    return process.returncode, found
 
 
 def package(options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import typer
+from lnx_common.errors import PlantError
 
 DAY_NS = 86400 * 10**9
 
@@ -21,3 +22,11 @@ def day_ns(text: str, *, end: bool = False) -> int:
     except ValueError as error:
         raise typer.BadParameter(f"{text!r}: YYYY-MM-DD") from error
     return int(day.timestamp()) * 10**9 + (DAY_NS - 1 if end else 0)
+
+
+def checked_month(text: str) -> str:
+    """A month as YYYY-MM. PlantError 602 when it is none."""
+    try:
+        return datetime.strptime(text, "%Y-%m").strftime("%Y-%m")
+    except ValueError as error:
+        raise PlantError(602, where="MONTH", found=f'"{text}"', expected="YYYY-MM") from error

@@ -10,8 +10,8 @@ import typer
 from lnx_common.console import NOT_WELL, out, print_json, reported
 from lnx_common.files import InstanceLock
 
-from lnx_agent.certificate import month_bounds, write_certificate, write_seal
-from lnx_agent.cli.days import day_ns, when
+from lnx_agent.certificate import from_its_beginning, month_bounds, write_certificate, write_seal
+from lnx_agent.cli.days import checked_month, day_ns, when
 from lnx_agent.cli.messages import say
 from lnx_agent.config import load_agent
 from lnx_agent.evidence.keys import AgentKeys
@@ -19,7 +19,8 @@ from lnx_agent.evidence.notes import NoteError, Verifier
 from lnx_agent.evidence.timestamp import stamp
 from lnx_agent.evidence.verify import Report, verify_folder
 from lnx_agent.inbox import leave_note
-from lnx_agent.usage import month_usage, write_usage
+from lnx_agent.usage import month_usage
+from lnx_agent.usage_report import write_usage
 
 
 def verify_command(
@@ -70,9 +71,9 @@ def certificate_command(
     output: Annotated[Path, typer.Option("--out", help=say("opt.out"))] = Path(),
 ) -> None:
     with reported():
-        settings = load_agent(config)
+        month, settings = checked_month(month), load_agent(config)
         begin, end = month_bounds(month, settings.usage.timezone)
-        report = verify_folder(settings.data, begin, end)
+        report = from_its_beginning(verify_folder(settings.data, begin, end), begin, end)
         paths = write_certificate(settings, month, report, output)
         if settings.timestamp is not None:
             seal = write_seal(month, report, paths)
@@ -89,7 +90,7 @@ def usage_command(
     output: Annotated[Path, typer.Option("--out", help=say("opt.out"))] = Path(),
 ) -> None:
     with reported():
-        settings = load_agent(config)
+        month, settings = checked_month(month), load_agent(config)
         for path in write_usage(month_usage(settings, month), output):
             out.print(f"{say('written')}: {path}", markup=False)
 

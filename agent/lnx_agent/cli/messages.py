@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lnx_common.text import speaker
 
+from lnx_agent.evidence.report import FINDINGS
+
 TEXTS: dict[str, tuple[str, str]] = {
     "agent": ("Deliver the system log and prove that it is complete.", "시스템 로그를 전송하고 누락이 없음을 증명합니다."),
     "receiver": ("Receive the system log of plants.", "공장의 시스템 로그를 수신합니다."),
@@ -61,25 +63,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "retrying": ("retrying", "재시도 중"),
     "refused": ("refused", "거부됨"),
     "written": ("written", "저장됨"),
+    "no-records": (
+        "there are no events yet; programs write them to the events folder",
+        "아직 이벤트가 없습니다. 프로그램이 이벤트 폴더에 기록합니다",
+    ),
+    "no-uplink": ("no [[uplink]]: nothing leaves this machine", "[[uplink]] 설정이 없어 외부로 나가는 것이 없습니다"),
+    "clock": ("clock", "시계"),
+    "disk space": ("disk space", "디스크 공간"),
+    "data folder": ("data folder", "데이터 폴더"),
+    "events folder": ("events folder", "이벤트 폴더"),
+    "do": ("do", "조치"),
     "fine": ("fine", "정상"),
     "wrong": ("wrong", "이상"),
     "took": ("seconds", "초"),
-    "missing-segment": ("a segment file is missing", "세그먼트 파일이 없습니다"),
-    "missing": ("records are missing and nobody declared it", "신고되지 않은 기록 누락이 있습니다"),
-    "unsigned": ("no signature of a known key", "알려진 키의 서명이 없습니다"),
-    "changed": ("changed after it was signed", "서명 이후 변경되었습니다"),
-    "journal": ("the journal cannot be read", "저널을 읽을 수 없습니다"),
-    "unlinked": ("does not name the stream before it", "이전 스트림을 명시하지 않았습니다"),
-    "silence": ("silence that nobody declared", "신고되지 않은 무기록 구간이 있습니다"),
-    "begins-later": ("the log begins later", "로그가 기간보다 늦게 시작합니다"),
-    "ends-earlier": ("the log ends earlier", "로그가 기간보다 일찍 끝납니다"),
-    "empty": ("there are no records", "기록이 없습니다"),
-    "agent.gap": ("nothing was watched, or events are missing", "감시 중단 또는 이벤트 누락"),
-    "agent.loss": ("records lost by damage", "손상으로 잃은 기록"),
-    "agent.fork": ("a new stream after damage", "손상 후 새 스트림 시작"),
-    "agent.clock": ("the clock changed", "시계 변경"),
-    "agent.dead_letter": ("refused by the upstream", "상위 시스템이 거부한 기록"),
-    "lnx.loss": ("a program could not write events", "프로그램이 기록하지 못한 이벤트"),
+    **FINDINGS,
 }
 
 say = speaker(TEXTS)

@@ -9,25 +9,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from lnx_common.console import BROKEN, NOT_WELL, err, out, print_json, reported
 from lnx_common.errors import PlantError
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from lnx_common.text import language
 from rich.table import Table
 
 from lnx_agent import install as service
-from lnx_agent.cli.messages import say
+from lnx_agent.cli.messages import TEXTS, say
 from lnx_agent.config import OtlpHttpSettings, load_agent
 from lnx_agent.delivery.deadletter import DeadLetters
 from lnx_agent.delivery.http import Connection, TransportError
 from lnx_agent.delivery.otlp import CONTENT_TYPE, Verdict, judge, request_body, resource_bytes
 from lnx_agent.doctor import examine
 from lnx_agent.evidence.keys import AgentKeys
-from lnx_agent.evidence.verify import journal_rows
 from lnx_agent.identity import agent_version, resource_of
 from lnx_agent.main import run_agent
+from lnx_agent.preview import newest, preview
 from lnx_agent.uplinks.factory import endpoint_of
 
 ALIVE_S = 15.0
@@ -82,20 +79,23 @@ def _show_status(status: dict[str, Any]) -> None:
     out.print(table)
 
 
-def preview_command(config: Config, count: Annotated[int, typer.Option("--count", help=say("opt.count"))] = 5) -> None:
-    """The request as it would be sent, as JSON: the resource and the newest records."""
-    with reported():
+def preview_command(
+    config: Config, count: Annotated[int, typer.Option("--count", min=1, help=say("opt.count"))] = 5, as_json: Json = False
+) -> None:
+    """What each uplink would send, in its own form; works before the agent has ever run."""
+    with reported(as_json):
         settings = load_agent(config)
-        keys = AgentKeys(settings.data / "keys")
-        message = ExportLogsServiceRequest()
-        resource = Resource.FromString(resource_bytes(resource_of(settings.identity, keys)))
-        logs: ResourceLogs = message.resource_logs.add(resource=resource)
-        scope = logs.scope_logs.add()
-        for folder in sorted((settings.data / "streams").glob("*")):
-            if (folder / "journal.db").exists():
-                for entry in journal_rows(folder / "journal.db", 0)[-count:]:
-                    scope.log_records.add().ParseFromString(entry.body)
-        out.print_json(json.dumps(MessageToDict(message), ensure_ascii=False))
+        shown = preview(settings, resource_bytes(resource_of(settings.identity, AgentKeys(settings.data / "keys"))), count)
+        if as_json:
+            print_json({"uplinks": shown})
+            return
+        for one in shown:
+            out.print(f"{one['name']} ({one['kind']}) → {one['to']}", style="bold", markup=False)
+            out.print_json(json.dumps(one["sends"], ensure_ascii=False))
+        if not shown:
+            out.print(say("no-uplink"))
+        elif not newest(settings, 1):
+            out.print(say("no-records"))
 
 
 def doctor_command(config: Config, as_json: Json = False) -> None:
@@ -106,8 +106,14 @@ def doctor_command(config: Config, as_json: Json = False) -> None:
         else:
             for check in checks:
                 word, colour = ("fine", "green") if check.fine else ("wrong", "red")
-                out.print(f"{say(word)}: {check.what}: {check.found}", style=colour, markup=False)
+                out.print(f"{say(word)}: {_named(check.what)}: {check.found}", style=colour, markup=False)
+                if not check.fine:
+                    out.print(f"  {say('do')}: {check.fix_ko if language() == 'ko' else check.fix}", markup=False)
         raise typer.Exit(0 if all(check.fine for check in checks) else NOT_WELL)
+
+
+def _named(what: str) -> str:
+    return say(what) if what in TEXTS else what
 
 
 def install_command(config: Config) -> None:

@@ -64,11 +64,16 @@ def resource_bytes(attributes: Mapping[str, str]) -> bytes:
 
 
 def request_body(resource: bytes, records: list[bytes], version: str) -> bytes:
-    """The gzipped request; the records' bytes go in as they are."""
+    """The gzipped request."""
+    return gzip.compress(request_message(resource, records, version), GZIP_LEVEL, mtime=0)
+
+
+def request_message(resource: bytes, records: list[bytes], version: str) -> bytes:
+    """The ExportLogsServiceRequest; the records' bytes go in as they are."""
     scope = InstrumentationScope(name="lnx-agent", version=version).SerializeToString()
     logs = delimited(0x0A, scope) + framed(records) + delimited(0x1A, SCHEMA_URL.encode())
     resource_logs = delimited(0x0A, resource) + delimited(0x12, logs)
-    return gzip.compress(delimited(0x0A, resource_logs), GZIP_LEVEL, mtime=0)
+    return delimited(0x0A, resource_logs)
 
 
 def judge(response: Response) -> Answer:

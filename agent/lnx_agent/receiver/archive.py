@@ -2,7 +2,8 @@
 
 When a stream has `roll_records` contiguous records they move to `parquet/plant=…/month=…/<stream>-<first>-<end>.parquet`: the file is
 written under a temporary name, read back, renamed; then one transaction removes the rows and remembers the range. A crash between
-leaves both, and the file is written again. Files older than `keep_years` are deleted, newest record counting.
+leaves both, and the file is written again. Files older than `keep_years` are deleted, newest record counting; what each held is
+remembered in the table `forgotten`, so that "deleted by policy" and "lost" are never the same thing, and the leaves stay.
 
 Columns: plant, stream, seq, event, time, observed (timestamps, UTC), source, attributes (JSON text), body, leaf.
 """
@@ -110,11 +111,17 @@ def _table(rows: list[tuple[str, str, int, bytes, bytes]]) -> Any:
 
 
 def forget_old(store: Store, keep_years: int, now: float | None = None) -> list[Path]:
-    """Deletes Parquet files whose month lies more than ``keep_years`` back; returns them."""
-    limit = datetime.fromtimestamp((time.time() if now is None else now) - keep_years * YEAR_S, UTC).strftime("%Y-%m")
+    """Deletes Parquet files whose month lies more than ``keep_years`` back, and remembers what they held; returns them."""
+    seconds = time.time() if now is None else now
+    limit = datetime.fromtimestamp(seconds - keep_years * YEAR_S, UTC).strftime("%Y-%m")
     gone = []
-    for path in (store.folder / "parquet").glob("plant=*/month=*/*.parquet"):
-        if path.parent.name.removeprefix("month=") < limit:
+    for path in sorted((store.folder / "parquet").glob("plant=*/month=*/*.parquet")):
+        month = path.parent.name.removeprefix("month=")
+        if month < limit:
+            stream, first, end = path.stem.rsplit("-", 2)
+            with store.lock:
+                row = (stream, int(first), int(end), month, int(seconds))
+                store.connection().execute("INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?, ?, ?)", row)
             path.unlink()
             gone.append(path)
     return gone

@@ -95,12 +95,14 @@ def _digest(data: bytes) -> str:
 
 
 def _lines(entries: list[Entry]) -> bytes:
-    rows = []
-    for entry in entries:
-        record = parsed(entry.body)
-        row = {"uid": record.uid, "time_unix_nano": record.time_ns, "event": record.event, "attributes": record.attributes}
-        rows.append(json.dumps(row, ensure_ascii=False, separators=(",", ":")))
-    return gzip.compress(("\n".join(rows) + "\n").encode(), mtime=0)
+    return gzip.compress("".join(line_of(entry) + "\n" for entry in entries).encode(), mtime=0)
+
+
+def line_of(entry: Entry) -> str:
+    """A record as a line of the `.jsonl.gz`."""
+    record = parsed(entry.body)
+    row = {"uid": record.uid, "time_unix_nano": record.time_ns, "event": record.event, "attributes": record.attributes}
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 
 
 def _table(entries: list[Entry]) -> bytes:

@@ -1,8 +1,9 @@
 """The national smart-factory log service: a few fields per ten minutes, today's only. What it asks for stands in a table (TOML).
 
 The events of a slot become one record: the most telling kind of use, the time of its newest event, and the bytes of all of them as
-they are in the log. What the service cannot take any more (yesterday's events after a night without network) is declared in the log
-as `agent.unsent`; the log itself keeps it, and the other uplinks deliver it.
+they are in the log. A slot is ten minutes; late in the evening (`day_end`) it is everything of today that still waits, so that a day
+with an outage is not cut off at midnight. What the service cannot take any more (yesterday's events after a night without network)
+is declared in the log as `agent.unsent`; the log itself keeps it, and the other uplinks deliver it.
 
 Invariants: the position moves only when the service has answered that it accepted, or over events that are declared or not asked for.
 """
@@ -10,9 +11,10 @@ Invariants: the position moves only when the service has answered that it accept
 from __future__ import annotations
 
 import json
+import math
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -122,7 +124,7 @@ class SmartFactoryLog:
     def _slot(self, entries: list[Entry]) -> Slot:
         """The first ten minutes of events that are asked for; events of past days come first, as unsent."""
         today = self._day(self._now() * 1e9)
-        order = list(self._table.use)
+        longest_ns = self._slot_ns()
         old: list[int] = []
         taken: list[tuple[Entry, Parsed]] = []
         end = entries[0].seq
@@ -133,7 +135,7 @@ class SmartFactoryLog:
                     if taken:
                         break
                     old.append(entry.seq)
-                elif old or (taken and record.time_ns - taken[0][1].time_ns >= self._table.rules["interval_s"] * 1e9):
+                elif old or (taken and record.time_ns - taken[0][1].time_ns >= longest_ns):
                     break
                 else:
                     taken.append((entry, record))
@@ -142,8 +144,13 @@ class SmartFactoryLog:
             return Slot(end, None, "", 0, (old[0], old[-1]))
         if not taken:
             return Slot(end, None, "", 0)
-        best = min((record for _, record in taken), key=lambda record: (order.index(record.event), -record.time_ns))
-        return Slot(end, best, self._table.use[best.event], sum(len(entry.body) for entry, _ in taken))
+        return _as_one(self._table, taken, end)
+
+    def _slot_ns(self) -> float:
+        """How long a slot is now; without end once the day is nearly over."""
+        clock = datetime.fromtimestamp(self._now(), self._zone).strftime("%H:%M")
+        late = clock >= str(self._table.rules.get("day_end", "24:00"))
+        return math.inf if late else float(self._table.rules["interval_s"]) * 1e9
 
     def _send(self, slot: Slot, stop: StopSignal) -> bool:
         day, count = self._sent_today
@@ -178,10 +185,7 @@ class SmartFactoryLog:
     def _request(self, slot: Slot) -> tuple[bytes, dict[str, str]]:
         if slot.newest is None:
             raise AssertionError("nothing to send")
-        when = datetime.fromtimestamp(slot.newest.time_ns / 1e9, self._zone)
-        stamp = when.strftime(self._table.request["time"]) + f".{when.microsecond // 1000:03d}"
-        values = {**self._values, "time": stamp, "use": slot.use, "bytes": str(slot.bytes)}
-        body = json.dumps({name: text.format(**values) for name, text in self._table.fields.items()}, ensure_ascii=False)
+        body = json.dumps(_fields(self._table, self._values, slot, slot.newest), ensure_ascii=False)
         if self._table.request["form"] == "json":
             return body.encode(), {"Content-Type": "application/json; charset=utf-8"}
         return f"{self._table.request['form_field']}={quote(body)}".encode(), {"Content-Type": "application/x-www-form-urlencoded"}
@@ -196,6 +200,33 @@ class SmartFactoryLog:
 
     def _day(self, ns: float) -> str:
         return datetime.fromtimestamp(ns / 1e9, self._zone).strftime("%Y-%m-%d")
+
+
+def records_of(table: Table, values: Mapping[str, str], entries: Sequence[Entry]) -> list[dict[str, str]]:
+    """The records of the service that these records of the log become, as if each were of today."""
+    step = float(table.rules["interval_s"]) * 1e9
+    slots: list[list[tuple[Entry, Parsed]]] = []
+    for entry in entries:
+        record = parsed(entry.body)
+        if record.event in table.use:
+            if not slots or record.time_ns - slots[-1][0][1].time_ns >= step:
+                slots.append([])
+            slots[-1].append((entry, record))
+    made = [_as_one(table, taken, 0) for taken in slots]
+    return [_fields(table, values, slot, slot.newest) for slot in made if slot.newest is not None]
+
+
+def _as_one(table: Table, taken: Sequence[tuple[Entry, Parsed]], end: int) -> Slot:
+    order = list(table.use)
+    best = min((record for _, record in taken), key=lambda record: (order.index(record.event), -record.time_ns))
+    return Slot(end, best, table.use[best.event], sum(len(entry.body) for entry, _ in taken))
+
+
+def _fields(table: Table, values: Mapping[str, str], slot: Slot, newest: Parsed) -> dict[str, str]:
+    when = datetime.fromtimestamp(newest.time_ns / 1e9, ZoneInfo(str(table.rules["timezone"])))
+    stamp = when.strftime(table.request["time"]) + f".{when.microsecond // 1000:03d}"
+    filled = {**values, "time": stamp, "use": slot.use, "bytes": str(slot.bytes)}
+    return {name: text.format(**filled) for name, text in table.fields.items()}
 
 
 def _find(value: Any, name: str, depth: int = 0) -> str:

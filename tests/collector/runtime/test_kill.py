@@ -44,6 +44,7 @@ def test_no_accepted_sample_is_lost_however_often_the_collector_is_killed(tmp_pa
             seqs.append(row.seq)
         cursor = rows[-1].seq
     missing = promised - found.keys()
+    print(f"{KILLS} kills, {len(promised)} samples accepted, {len(missing)} lost, seed {seed}")
     assert not missing, f"{len(missing)} of {len(promised)} accepted samples are lost (seed {seed})"
     assert all(found[n] == value(n) for n in found)
     assert seqs == list(range(1, len(seqs) + 1)), f"numbers have holes (seed {seed})"
@@ -53,4 +54,3 @@ def test_no_accepted_sample_is_lost_however_often_the_collector_is_killed(tmp_pa
     assert counted == {"n": len(found), "d": len(found)}
     assert store.losses() == []
     store.close()
-    print(f"{KILLS} kills, {len(promised)} accepted, {len(found)} found, seed {seed}")
