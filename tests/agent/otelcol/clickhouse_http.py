@@ -91,8 +91,10 @@ class Handler(BaseHTTPRequestHandler):
         if status != 200:
             self.send_header("X-ClickHouse-Exception-Code", "1")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")  # one caller after the other: the engine has one thread for us
         self.end_headers()
         self.wfile.write(body)
+        self.close_connection = True
 
     def log_message(self, *_: object) -> None:
         pass
