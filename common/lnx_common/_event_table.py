@@ -43,6 +43,7 @@ EVENTS: dict[str, EventText] = {
             "ng": "integer",
             "review": "integer",
             "undefined": "integer",
+            "late": "integer",
             "latency_p50_us": "integer",
             "latency_p95_us": "integer",
             "latency_p99_us": "integer",

@@ -36,6 +36,7 @@ static class Native {
     public uint license_wait_ms, reserved;
     public IntPtr license_changed, license_user;
     public uint tile_width, tile_height; public double tile_overlap;
+    public uint gpu_keep_warm_ms, keep_warm_minutes, submit_batch, reserved2;
   }
 
   [StructLayout(LayoutKind.Sequential)]

@@ -275,6 +275,9 @@ class Session {
     if (!o["threshold"].is_none()) options.threshold = o["threshold"].cast<double>();
     if (!o["guard_band"].is_none()) options.guard_band = o["guard_band"].cast<double>();
     if (!o["min_area_px"].is_none()) options.min_area_px = o["min_area_px"].cast<double>();
+    options.gpu_keep_warm_ms = number("gpu_keep_warm_ms");
+    options.keep_warm_minutes = number("keep_warm_minutes");
+    options.submit_batch = number("submit_batch");
     options.tile_width = number("tile_width");
     options.tile_height = number("tile_height");
     if (!o["tile_overlap"].is_none()) options.tile_overlap = o["tile_overlap"].cast<double>();
@@ -523,6 +526,8 @@ class Session {
     if (given("min_area_px")) options.min_area_px = o["min_area_px"].cast<double>();
     if (given("max_objects")) options.max_objects = o["max_objects"].cast<uint32_t>();
     if (given("top_k")) options.top_k = o["top_k"].cast<uint32_t>();
+    if (given("deadline_ms")) options.deadline_ms = o["deadline_ms"].cast<uint32_t>();
+    if (given("source")) options.source = o["source"].cast<uint32_t>();
     if (given("want")) options.want = o["want"].cast<uint32_t>();
     if (given("class_thresholds")) {
       per_class->thresholds = o["class_thresholds"].cast<std::vector<float>>();

@@ -742,4 +742,11 @@ ERRORS: dict[int, ErrorText] = {
         "choose a folder that this user may write to, with room left on its disk",
         "이 사용자가 쓸 수 있고 디스크 여유가 있는 폴더를 선택하십시오",
     ),
+    511: ErrorText(
+        "LNX_E_DEADLINE",
+        "The run missed its deadline",
+        "검사가 마감 시간을 넘겼습니다",
+        "treat the part as not inspected; allow more time, or see with `lnx bench` where the time goes",
+        "해당 부품을 미검사로 처리하고, 시간을 더 주거나 `lnx bench`로 지연 구간을 확인하십시오",
+    ),
 }

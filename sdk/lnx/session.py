@@ -72,6 +72,9 @@ class Session:
         cpu_threads: threads of one inference on the CPU; 0 = one per physical core.
         run_slots: runs that may be in flight at once, 1..16.
         queue_depth: runs that ``submit`` may hold, 1..1024.
+        submit_batch: single images that wait in the queue run as one batch of at most this many; 0 = each by itself.
+        keep_warm: seconds of pause after which the model is run once without an image, so that processor or GPU stay awake; None = never.
+            A real run that comes meanwhile ends it. Goes on for ``keep_warm_minutes`` after the last real run.
         max_batch: most images per ``run``; 0 = as the model declares.
         runtime_dir: folder of the ONNX Runtime library; None = ``LNX_RUNTIME_DIR``, else the installed ``onnxruntime`` package.
         key_file: family key file for encrypted models.
@@ -108,6 +111,9 @@ class Session:
         run_slots: int = 1,
         queue_depth: int = 8,
         max_batch: int = 0,
+        submit_batch: int = 0,
+        keep_warm: float | None = None,
+        keep_warm_minutes: int = 0,
         runtime_dir: str | os.PathLike[str] | None = None,
         key_file: str | os.PathLike[str] | None = None,
         trusted_keys: Sequence[str | os.PathLike[str]] = (),
@@ -136,6 +142,9 @@ class Session:
                 "run_slots": run_slots,
                 "queue_depth": queue_depth,
                 "max_batch": max_batch,
+                "submit_batch": submit_batch,
+                "gpu_keep_warm_ms": 0 if keep_warm is None else max(1, round(keep_warm * 1000)),
+                "keep_warm_minutes": keep_warm_minutes,
                 "runtime_dir": runtime_path.choose(runtime_dir),
                 "key_file": None if key_file is None else os.fspath(key_file),
                 "trusted_keys": [os.fspath(key) for key in trusted_keys],
@@ -199,7 +208,7 @@ class Session:
                 (float32 ``[3, H, W]``, red first, 0..1), ``"F32_GRAY"`` (float32 ``[H, W]``).
             valid_bits: of uint16 pixels, 9..16; 0 = 16.
             options: for this run only: threshold, guard_band, min_area_px, max_objects, top_k, class_thresholds,
-                class_min_areas_px, want.
+                class_min_areas_px, want, deadline_ms (LNX-511 when the run is not done by then).
 
         Raises:
             LnxError: LNX-105..109 image, LNX-117 batch size, LNX-501/502 execution.
@@ -226,7 +235,11 @@ class Session:
         valid_bits: int = 0,
         **options: Any,
     ) -> int:
-        """Queues a run and returns its ticket at once. Raises LnxError LNX-505 when the queue is full."""
+        """Queues a run and returns its ticket at once. Raises LnxError LNX-505 when the queue is full.
+
+        options: as ``run``, and source: number of the camera, 0..63. Cameras are served in turn, each with a queue of its own, and
+        the results of one camera come in its order.
+        """
         note = (pixel_format or "", valid_bits)
         ticket, keep = self._open().submit([_load(image)], note, roi or (), tag, self._options(options))
         self._pending[ticket] = keep
@@ -316,6 +329,7 @@ class Session:
     @staticmethod
     def _options(options: dict[str, Any]) -> dict[str, Any]:
         known = {"threshold", "guard_band", "min_area_px", "max_objects", "top_k", "class_thresholds", "class_min_areas_px", "want"}
+        known |= {"deadline_ms", "source"}
         unknown = sorted(set(options) - known)
         if unknown:
             raise TypeError(f"unknown run options {', '.join(unknown)}; known are {', '.join(sorted(known))}")

@@ -25,10 +25,28 @@ def bench(*words: object, language: str = "en") -> subprocess.CompletedProcess[s
 
 def test_pauses_are_measured_each_with_runs_of_its_own(classifier: Path, keys: tuple[Path, Path], tmp_path: Path) -> None:
     page = tmp_path / "시간.html"
-    ran = bench(classifier, "--trust", keys[1], "--device", "cpu", "--runs", 50, "--gaps", "0,5", "--html", page, "--json", language="ko")
+    ran = bench(
+        classifier,
+        "--trust",
+        keys[1],
+        "--device",
+        "cpu",
+        "--runs",
+        50,
+        "--gaps",
+        "0,5",
+        "--keep-warm",
+        2,
+        "--html",
+        page,
+        "--json",
+        language="ko",
+    )
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert [gap["gap_ms"] for gap in told["gaps"]] == [0, 5] and all(gap["runs"] >= 5 for gap in told["gaps"])
+    assert [gap["gap_ms"] for gap in told["gaps_warm"]] == [0, 5]
+    assert told["added_percent"]["p50"] > 0
     assert told["first_run_ms"] > 0 and told["memory_mb"]["opened"] > told["memory_mb"]["before"] > 1
     assert sum(count for _, count in told["histogram_ms"]) == 50
     assert set(told["stages"]) == set(STAGES)
@@ -37,7 +55,8 @@ def test_pauses_are_measured_each_with_runs_of_its_own(classifier: Path, keys: t
     text = page.read_text(encoding="utf-8")
     assert '<html lang="ko">' in text and "쉬었다가 실행할 때" in text
     pictures = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
-    assert len(pictures) == 3, "histogram, course, pauses"
+    assert "예열 유지" in text and "ONNX Runtime 단독 호출" in text
+    assert len(pictures) == 4, "histogram, course, pauses, pauses kept warm"
     assert len(pictures[1].findall("circle")) == 50, "every run is a dot"
 
 

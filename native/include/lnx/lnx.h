@@ -38,7 +38,8 @@
  *
  * Threads
  *   LnxInitialize and LnxUninitialize are serialised inside the process. LnxRun is reentrant for one session; it waits while
- *   every run slot is busy. LnxSetParam is atomic and takes effect from the next run. LnxLastError is per thread.
+ *   every run slot is busy, and on a CPU while other sessions of the process use its cores. LnxSetParam is atomic and takes
+ *   effect from the next run. LnxLastError is per thread.
  *   A result is immutable and may be read from any thread. No function may be called from DllMain.
  *
  * Coordinates
@@ -251,6 +252,12 @@ typedef struct LnxInitOptions {
   uint32_t tile_width, tile_height;
   double
       tile_overlap; /* share of a tile that its neighbour repeats at least, 0..0.75; NaN = as the manifest declares, else 0.2 */
+  /* After each pause of this length the model is run once without an image, so that clocks, caches and driver stay awake for the
+   * next trigger; 0 = never. A real run that comes meanwhile ends it. On every device, in spite of the name. */
+  uint32_t gpu_keep_warm_ms;
+  uint32_t keep_warm_minutes; /* how long after the last real run this goes on, 0 = 10 */
+  uint32_t submit_batch; /* submitted single images that wait are run as one batch of at most this many; 0 = each by itself */
+  uint32_t reserved2;
 } LnxInitOptions;
 
 typedef struct LnxImage {
@@ -279,6 +286,8 @@ typedef struct LnxRunOptions {
   const float* class_thresholds;   /* one per label in manifest order, NaN = the session's; NULL = none */
   const float* class_min_areas_px; /* the same for the smallest areas */
   uint32_t class_threshold_count, class_min_area_count;
+  uint32_t deadline_ms; /* from the call on (LnxSubmit: from there on); then the run ends with LNX_E_DEADLINE. 0 = none */
+  uint32_t source;      /* LnxSubmit: which camera, 0..63. Cameras are served in turn, each with queue_depth runs of its own */
 } LnxRunOptions;
 
 typedef struct LnxTimings { /* microseconds of wall time */
@@ -466,7 +475,7 @@ typedef struct LnxErrorInfo { /* strings live until the next failing call of thi
 
 /* ------------------------------------------------------------- functions */
 
-/* Fill structs with defaults. Any thread. Never fail.
+/* Fill structs with defaults. Any thread. Never fail. Since 1.0.
  * struct_size is the caller's sizeof: a program that was compiled with an older header gets no byte more than it has room for.
  * C and C++ use the functions without "Sized" below, which pass it; other languages pass the size of their own struct. */
 LNX_API void LNX_CALL LnxInitOptionsInitSized(LnxInitOptions* options, uint32_t struct_size);
@@ -512,7 +521,7 @@ LNX_API LnxStatus LNX_CALL LnxGetVersion(LnxVersionInfo* info);
 LNX_API LnxStatus LNX_CALL LnxInitialize(const char* model_path, const LnxInitOptions* options, LnxHandle* handle);
 
 #if defined(_WIN32)
-/* As LnxInitialize, with a UTF-16 path. Windows only. */
+/* As LnxInitialize, threads and errors as there, with a UTF-16 path. Windows only. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxInitializeW(const wchar_t* model_path, const LnxInitOptions* options, LnxHandle* handle);
 #endif
 
@@ -525,7 +534,7 @@ LNX_API LnxStatus LNX_CALL LnxInitializeW(const wchar_t* model_path, const LnxIn
  *
  * Threads  reentrant per handle; waits while every run slot is busy.
  * Errors   LNX_E_IMAGE_..., LNX_E_BATCH_SIZE, LNX_E_LICENSE_BLOCKED, LNX_E_DEVICE_LOST, LNX_E_INFERENCE,
- *          LNX_E_NUMERIC (NaN in input or score).
+ *          LNX_E_NUMERIC (NaN in input or score), LNX_E_DEADLINE.
  * Since    1.0
  */
 LNX_API LnxStatus LNX_CALL LnxRun(LnxHandle handle, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
@@ -546,14 +555,14 @@ LNX_API LnxStatus LNX_CALL LnxRun(LnxHandle handle, const LnxImage* images, uint
 LNX_API LnxStatus LNX_CALL LnxRunRois(LnxHandle handle, const LnxImage* image, const LnxRect* rois, uint32_t n,
                                       const LnxRunOptions* options, LnxResult* result);
 
-/* Queues a run and returns at once. Tickets finish in the order of submission.
+/* Queues a run and returns at once. Tickets of one source finish in the order of submission.
  *
  * images   [in]  as LnxRun; the pixels must stay valid until LnxWait has returned this ticket's result.
  * options  [in]  copied.
  * ticket   [out] for LnxWait. Every ticket must be waited for, or is dropped by LnxUninitialize.
  *
  * Threads  any.
- * Errors   LNX_E_QUEUE_FULL when queue_depth runs are waiting or not yet collected; otherwise as LnxRun.
+ * Errors   LNX_E_QUEUE_FULL when queue_depth runs of this source are waiting or not yet collected; otherwise as LnxRun.
  * Since    1.0
  */
 LNX_API LnxStatus LNX_CALL LnxSubmit(LnxHandle handle, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
@@ -596,6 +605,7 @@ LNX_API LnxStatus LNX_CALL LnxResultPlane(LnxResult result, uint32_t i, LnxPlane
  * needed   [out] bytes that the text takes with its NUL; set also when LNX_E_BUFFER_TOO_SMALL is returned. May be NULL.
  *
  * Threads  any.
+ * Errors   LNX_E_BUFFER_TOO_SMALL, LNX_E_NULL_POINTER, LNX_E_INDEX.
  * Since    1.0
  */
 LNX_API LnxStatus LNX_CALL LnxResultToJson(LnxResult result, uint32_t i, char* buffer, uint32_t capacity, uint32_t* needed);
@@ -620,11 +630,12 @@ LNX_API LnxStatus LNX_CALL LnxResultDraw(LnxResult result, uint32_t i, const Lnx
  * digest   [out] 32 bytes (SHA-256).
  *
  * Threads  any.
+ * Errors   LNX_E_NULL_POINTER, LNX_E_HANDLE, LNX_E_INDEX.
  * Since    1.0
  */
 LNX_API LnxStatus LNX_CALL LnxResultDigest(LnxResult result, uint32_t i, uint8_t digest[32]);
 
-/* Frees a result. NULL is allowed. Any thread, also after LnxUninitialize. */
+/* Frees a result. NULL is allowed. Any thread, also after LnxUninitialize. Never fails. Since 1.0. */
 LNX_API void LNX_CALL LnxResultRelease(LnxResult result);
 
 /* Changes a parameter from the next run on.
@@ -640,13 +651,13 @@ LNX_API void LNX_CALL LnxResultRelease(LnxResult result);
 LNX_API LnxStatus LNX_CALL LnxSetParam(LnxHandle handle, const char* key, const LnxValue* value);
 LNX_API LnxStatus LNX_CALL LnxGetParam(LnxHandle handle, const char* key, LnxValue* value);
 
-/* Describes the model as JSON: name, version, task, inputs, outputs, labels, parameters, device, runtime. Buffer as in
- * LnxResultToJson. */
+/* Describes the model as JSON: name, version, task, inputs, outputs, labels, parameters, device, runtime. Buffer and errors as in
+ * LnxResultToJson. Any thread. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxDescribeModel(LnxHandle handle, char* buffer, uint32_t capacity, uint32_t* needed);
 
 /* Describes as JSON what this machine offers: every ONNX Runtime library found with its verdict, providers, GPU and driver,
- * missing libraries and the fix. Loads nothing that is not asked for by runtime_dir (NULL = search). Buffer as in
- * LnxResultToJson. Since 1.0. */
+ * missing libraries and the fix. Loads nothing that is not asked for by runtime_dir (NULL = search). Buffer and errors
+ * as in LnxResultToJson. Any thread. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxDescribeEnvironment(const char* runtime_dir, char* buffer, uint32_t capacity, uint32_t* needed);
 
 /* Runs the golden images of the container and compares each stage with what was recorded when it was packed.
@@ -686,31 +697,35 @@ LNX_API LnxStatus LNX_CALL LnxRecordStart(LnxHandle handle, const LnxRecordOptio
  */
 LNX_API LnxStatus LNX_CALL LnxRecordSave(LnxHandle handle, const char* reason, char* path, uint32_t capacity);
 
-/* Tells what is kept, saved and lost. info: struct_size set by the caller. Any thread. Since 1.0. */
+/* Tells what is kept, saved and lost. info: struct_size set by the caller. Any thread. Errors: LNX_E_HANDLE,
+ * LNX_E_STRUCT_SIZE, LNX_E_UNSUPPORTED when nothing is being recorded. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxRecordState(LnxHandle handle, LnxRecordInfo* info);
 
 /* Ends recording: finishes the files on their way and forgets what is kept. Success also when nothing is being recorded. Any
- * thread. Since 1.0. */
+ * thread. Errors: LNX_E_HANDLE. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxRecordStop(LnxHandle handle);
 
-/* Tells the state of the licence. LNX_LICENSE_NONE for models that need none. Since 1.0. */
+/* Tells the state of the licence. LNX_LICENSE_NONE for models that need none. Any thread. Errors: LNX_E_HANDLE,
+ * LNX_E_STRUCT_SIZE. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxLicenseState(LnxHandle handle, LnxLicenseInfo* info);
 
 /* Tells the features of the licence as one JSON object, e.g. {"cameras":4,"measure":true}; "{}" when there is none. The core
  * keeps to `cameras`, `gpu` and `tools` by itself (docs/reference/licence.md); what the others mean is up to the program. Buffer
- * as in LnxResultToJson. Since 1.0. */
+ * and errors as in LnxResultToJson. Any thread. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxLicenseFeatures(LnxHandle handle, char* buffer, uint32_t capacity, uint32_t* needed);
 
-/* Tells why the last failing call of this thread failed. Since 1.0. */
+/* Tells why the last failing call of this thread failed. Any thread, each its own. Errors: LNX_E_NULL_POINTER, LNX_E_STRUCT_SIZE;
+ * they do not replace what is being asked for. Since 1.0. */
 LNX_API LnxStatus LNX_CALL LnxLastError(LnxErrorInfo* info);
 
-/* The English text of a status, and its name. Never NULL. */
+/* The English text of a status, and its name. Never NULL. Any thread. Never fail. Since 1.0. */
 LNX_API const char* LNX_CALL LnxStatusText(LnxStatus status);
 LNX_API const char* LNX_CALL LnxStatusName(LnxStatus status);
 
 /* Ends a session: waits for runs in flight, frees the device, sets *handle to NULL. NULL handles are allowed.
  *
  * Threads  any; other threads must not start new calls with this handle. Safe at process exit in any order.
+ * Errors   LNX_E_HANDLE when it was closed already.
  * Since    1.0
  */
 LNX_API LnxStatus LNX_CALL LnxUninitialize(LnxHandle* handle);

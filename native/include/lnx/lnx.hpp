@@ -88,6 +88,10 @@ class Options {
   Options& CpuThreads(uint32_t n) { return options_.cpu_threads = n, *this; }
   Options& RunSlots(uint32_t n) { return options_.run_slots = n, *this; }
   Options& QueueDepth(uint32_t n) { return options_.queue_depth = n, *this; }
+  Options& SubmitBatch(uint32_t n) { return options_.submit_batch = n, *this; }
+  Options& KeepWarm(uint32_t period_ms, uint32_t minutes = 0) {
+    return options_.gpu_keep_warm_ms = period_ms, options_.keep_warm_minutes = minutes, *this;
+  }
   Options& MaxBatch(uint32_t n) { return options_.max_batch = n, *this; }
   Options& Want(uint32_t flags) { return options_.want = flags, *this; }
   Options& Threshold(double threshold) { return options_.threshold = threshold, *this; }

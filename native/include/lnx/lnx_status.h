@@ -113,7 +113,8 @@ enum {
   LNX_E_INTERNAL = 507, /* Something inside the library failed. */
   LNX_E_SELFTEST_FAILED = 508, /* The self-test found a difference. */
   LNX_E_CANCELLED = 509, /* The call was cancelled. */
-  LNX_E_FILE_ACCESS = 510 /* The system refuses a file or folder. */
+  LNX_E_FILE_ACCESS = 510, /* The system refuses a file or folder. */
+  LNX_E_DEADLINE = 511 /* The run missed its deadline. */
 };
 
 #endif /* LNX_LNX_STATUS_H */

@@ -54,6 +54,9 @@ LnxInitOptions CompleteOptions(const LnxInitOptions* given) {
   RequireRange(options.queue_depth, 1, 1024, "options.queue_depth");
   RequireRange(options.max_batch, 0, 64, "options.max_batch");
   RequireRange(options.cpu_threads, 0, 1024, "options.cpu_threads");
+  RequireRange(options.submit_batch, 0, 64, "options.submit_batch");
+  RequireRange(options.gpu_keep_warm_ms, 0, 3'600'000, "options.gpu_keep_warm_ms");
+  RequireRange(options.keep_warm_minutes, 0, 1440, "options.keep_warm_minutes");
   RequireRange(options.warm_up_runs, 1, 1000, "options.warm_up_runs");
   RequireFraction(options.guard_band, 1e6, "options.guard_band");
   RequireFraction(options.min_area_px, 1e12, "options.min_area_px");

@@ -49,7 +49,10 @@ void SetEnv(const char* name, const char* value);
 std::string ExecutablePath();
 std::string OwnLibraryFolder();  // folder of the library (or program) that contains this code
 uint32_t ProcessId() noexcept;
-uint32_t PhysicalCores() noexcept;  // of the processors this process may use, at least 1
+uint32_t PhysicalCores() noexcept;  // of the processors this process may use; of the fast kind where they differ. At least 1
+#if !defined(_WIN32)
+uint32_t PhysicalCores(const std::string& devices) noexcept;  // the same from a folder like /sys/devices
+#endif
 
 // Dynamic libraries, by absolute path only.
 struct Library {

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -225,18 +226,36 @@ void StayLoaded() noexcept {
 
 uint32_t ProcessId() noexcept { return static_cast<uint32_t>(getpid()); }
 
-uint32_t PhysicalCores() noexcept {
+uint32_t PhysicalCores(const std::string& devices) noexcept {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
   try {
+    // Where cores differ, this file lists the fast ones: "0-7,16".
+    std::ifstream fast(devices + "/cpu_core/cpus");
+    std::string list;
+    if (std::getline(fast, list)) {
+      std::set<int> members;
+      std::istringstream parts(list);
+      for (std::string part; std::getline(parts, part, ',');) {
+        const size_t dash = part.find('-');
+        const int first = std::stoi(part), last = dash == std::string::npos ? first : std::stoi(part.substr(dash + 1));
+        for (int cpu = first; cpu <= last && cpu < CPU_SETSIZE; ++cpu) members.insert(cpu);
+      }
+      cpu_set_t both;
+      CPU_ZERO(&both);
+      for (const int cpu : members) {
+        if (cpu >= 0 && CPU_ISSET(cpu, &allowed)) CPU_SET(cpu, &both);
+      }
+      if (CPU_COUNT(&both) > 0) allowed = both;
+    }
     // Hyper-threads of one core share a sibling list; each list counts once.
     std::set<std::string> cores;
     uint32_t processors = 0;
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
       if (!CPU_ISSET(cpu, &allowed)) continue;
       ++processors;
-      std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+      std::ifstream file(devices + "/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
       std::string siblings;
       if (std::getline(file, siblings)) cores.insert(siblings);
     }
@@ -244,6 +263,11 @@ uint32_t PhysicalCores() noexcept {
   } catch (...) {
     return 1;
   }
+}
+
+uint32_t PhysicalCores() noexcept {
+  static const uint32_t cores = PhysicalCores("/sys/devices");
+  return cores;
 }
 
 Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int64_t* os_code) noexcept {

@@ -286,8 +286,12 @@ uint32_t PhysicalCores() noexcept {
     auto* first = reinterpret_cast<SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX*>(buffer.data());
     if (bytes == 0 || !GetLogicalProcessorInformationEx(RelationProcessorCore, first, &bytes)) return 1;
     uint32_t cores = 0;
-    for (DWORD at = 0; at < bytes; ++cores) {
-      at += reinterpret_cast<SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX*>(buffer.data() + at)->Size;
+    BYTE best = 0;  // where cores differ, the fast ones have the highest class
+    for (DWORD at = 0; at < bytes;) {
+      const auto* core = reinterpret_cast<SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX*>(buffer.data() + at);
+      if (core->Processor.EfficiencyClass > best) best = core->Processor.EfficiencyClass, cores = 0;
+      cores += core->Processor.EfficiencyClass == best ? 1 : 0;
+      at += core->Size;
     }
     return std::max(1u, cores);
   } catch (...) {

@@ -46,6 +46,7 @@ class RunSummary {
   // brightness: mean of the input in grey levels 0..255; contrast: its standard deviation; sharpness: mean absolute difference of
   // neighbouring pixels.
   void Add(int32_t verdict, float score, uint32_t total_us, float brightness, float contrast, float sharpness) noexcept;
+  void AddLate() noexcept;  // a run that missed its deadline
 
  private:
   struct State;

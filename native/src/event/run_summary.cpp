@@ -31,7 +31,7 @@ struct RunSummary::State final : Source {
   int64_t period = 0;
   std::string model, session;
   int64_t begin = NowMicros();
-  uint64_t runs = 0, verdicts[4] = {}, scores[kScoreBins] = {}, latencies[kLatencyBins] = {};
+  uint64_t runs = 0, late = 0, verdicts[4] = {}, scores[kScoreBins] = {}, latencies[kLatencyBins] = {};
   uint32_t slowest = 0;
   double brightness = 0, contrast = 0, sharpness = 0;
 
@@ -55,21 +55,21 @@ struct RunSummary::State final : Source {
 
   // What was counted since the last time, `mutex` held; false when there is nothing to tell.
   bool TakeAll(std::string* json) {
-    if (runs == 0) return false;
+    if (runs == 0 && late == 0) return false;
     std::string histogram;
     for (const uint64_t n : scores) histogram += (histogram.empty() ? "" : ",") + std::to_string(n);
-    const auto n = static_cast<double>(runs);
+    const auto n = static_cast<double>(std::max<uint64_t>(runs, 1));
     char text[640];
-    std::snprintf(
-        text, sizeof text,
-        "\"runs\":%llu,\"ok\":%llu,\"ng\":%llu,\"review\":%llu,\"undefined\":%llu,\"latency_p50_us\":%u,\"latency_p95_us\":%u,"
-        "\"latency_p99_us\":%u,\"latency_max_us\":%u,\"brightness\":%.2f,\"contrast\":%.2f,\"sharpness\":%.2f",
-        static_cast<unsigned long long>(runs), static_cast<unsigned long long>(verdicts[1]),
-        static_cast<unsigned long long>(verdicts[2]), static_cast<unsigned long long>(verdicts[3]),
-        static_cast<unsigned long long>(verdicts[0]), Percentile(0.5), Percentile(0.95), Percentile(0.99), slowest,
-        brightness / n, contrast / n, sharpness / n);
+    std::snprintf(text, sizeof text,
+                  "\"runs\":%llu,\"ok\":%llu,\"ng\":%llu,\"review\":%llu,\"undefined\":%llu,\"late\":%llu,\"latency_p50_us\":%u,"
+                  "\"latency_p95_us\":%u,"
+                  "\"latency_p99_us\":%u,\"latency_max_us\":%u,\"brightness\":%.2f,\"contrast\":%.2f,\"sharpness\":%.2f",
+                  static_cast<unsigned long long>(runs), static_cast<unsigned long long>(verdicts[1]),
+                  static_cast<unsigned long long>(verdicts[2]), static_cast<unsigned long long>(verdicts[3]),
+                  static_cast<unsigned long long>(verdicts[0]), static_cast<unsigned long long>(late), Percentile(0.5),
+                  Percentile(0.95), Percentile(0.99), slowest, brightness / n, contrast / n, sharpness / n);
     *json = "{\"model\":" + model + ",\"session\":\"" + session + "\"," + text + ",\"score_histogram\":[" + histogram + "]}";
-    runs = 0;
+    runs = late = 0;
     std::fill(std::begin(verdicts), std::end(verdicts), 0);
     std::fill(std::begin(scores), std::end(scores), 0);
     std::fill(std::begin(latencies), std::end(latencies), 0);
@@ -104,6 +104,11 @@ void RunSummary::Add(int32_t verdict, float score, uint32_t total_us, float brig
   s.brightness += brightness;
   s.contrast += contrast;
   s.sharpness += sharpness;
+}
+
+void RunSummary::AddLate() noexcept {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  ++state_->late;
 }
 
 }  // namespace lnx::event

@@ -79,6 +79,7 @@ struct RunParams {
   double threshold = 0.5, guard_band = 0, min_area_px = 0, nms_iou = 0.65;
   double mask_threshold = std::numeric_limits<double>::quiet_NaN();  // NaN = as the manifest says
   uint32_t max_objects = 300, top_k = 5, want = 0;
+  int64_t deadline = 0;                 // of the run, NowMicros; 0 = none
   std::vector<double> class_threshold;  // per label, resolved (never NaN)
   std::vector<double> class_min_area;   // per label, resolved
 };

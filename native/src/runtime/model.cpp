@@ -57,12 +57,16 @@ IoInfo ReadIo(const Runtime::State& runtime, const OrtSession* session, size_t i
   return io;
 }
 
+uint32_t CpuThreads(const DeviceRequest& request) {
+  return request.cpu_threads != 0 ? request.cpu_threads : platform::PhysicalCores();
+}
+
 Owned<OrtSessionOptions> MakeOptions(const Runtime::State& runtime, const DeviceRequest& request, bool gpu) {
   const OrtFunctions& ort = runtime.ort;
   OrtSessionOptions* raw = nullptr;
   CheckOrt(ort, ort.CreateSessionOptions(&raw), LNX_E_INTERNAL, "CreateSessionOptions");
   Owned<OrtSessionOptions> options(raw, ort.ReleaseSessionOptions);
-  const uint32_t threads = gpu ? 1 : request.cpu_threads != 0 ? request.cpu_threads : platform::PhysicalCores();
+  const uint32_t threads = gpu ? 1 : CpuThreads(request);
   CheckOrt(ort, ort.SetSessionExecutionMode(raw, ORT_SEQUENTIAL), LNX_E_INTERNAL, "SetSessionExecutionMode");
   CheckOrt(ort, ort.SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL), LNX_E_INTERNAL, "SetSessionGraphOptimizationLevel");
   CheckOrt(ort, ort.SetIntraOpNumThreads(raw, static_cast<int>(threads)), LNX_E_INTERNAL, "SetIntraOpNumThreads");
@@ -142,6 +146,8 @@ std::unique_ptr<Model> Model::Create(Runtime& runtime, Bytes onnx, Bytes externa
       create(false);
     }
   }
+
+  made.cores.threads = CpuThreads(request);
 
   size_t inputs = 0, outputs = 0;
   CheckOrt(ort, ort.SessionGetInputCount(made.session.get(), &inputs), LNX_E_GRAPH_INVALID, "inputs");

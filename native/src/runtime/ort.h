@@ -6,6 +6,7 @@
 
 #include "base/platform.h"
 #include "base/status.h"
+#include "runtime/cores.h"
 #include "runtime/ort_api.h"
 #include "runtime/runtime.h"
 
@@ -55,6 +56,7 @@ struct Model::State {
   std::vector<IoInfo> inputs, outputs;
   LnxProvider provider = LNX_PROVIDER_CPU;
   std::string device_name, fallback_reason;
+  Cores::Account cores;  // of a model on the CPU
 };
 
 bool ToDType(ONNXTensorElementDataType type, manifest::DType* dtype);

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "base/clock.h"
+#include "runtime/limits.h"
 #include "runtime/ort.h"
 #include "runtime/runtime.h"
 
@@ -157,25 +158,45 @@ void Slot::State::ReadDynamicOutputs() {
   }
 }
 
-void Slot::Run(LnxTimings* timings) {
+void Slot::Stop() noexcept { StopRun(state_->runtime->ort, state_->run_options.get()); }
+void Slot::Resume() noexcept { ResumeRun(state_->runtime->ort, state_->run_options.get()); }
+
+void Slot::RunIdle() noexcept {
+  State& s = *state_;
+  if (!s.gpu && (Cores::OfProcess().in_use() > 0 || !Cores::OfProcess().TryTake(&s.model->cores))) return;
+  const OrtFunctions& ort = s.runtime->ort;
+  OrtStatus* status = ort.RunWithBinding(s.model->session.get(), s.run_options.get(), s.binding.get());
+  if (status != nullptr) ort.ReleaseStatus(status);  // a device that is lost is told by the next real run
+  if (!s.gpu) Cores::OfProcess().Give(&s.model->cores);
+}
+
+void Slot::Run(LnxTimings* timings, int64_t deadline) {
   State& s = *state_;
   const OrtFunctions& ort = s.runtime->ort;
+  const int64_t asked = NowMicros();
+  if (deadline != 0 && asked >= deadline) FailLate(deadline, "before the model");
+  const CoreUse cores(s.gpu ? nullptr : &s.model->cores, deadline);
   const int64_t begin = NowMicros();
   // A host tensor is copied to a GPU when it is bound, not when the model runs.
   if (s.gpu) s.BindInputs();
   const int64_t bound = NowMicros();
+  DeadlineWatch watch(ort, s.run_options.get(), deadline);
   OrtStatus* status = ort.RunWithBinding(s.model->session.get(), s.run_options.get(), s.binding.get());
+  const bool late = watch.Disarm();
   if (status != nullptr) {
     const std::string message = TakeMessage(ort, status);
+    if (late) FailLate(deadline, "the model");
     LnxStatus code = LNX_E_INFERENCE;
     if (s.gpu && (message.find("CUDA error") != std::string::npos || message.find("CUDA failure") != std::string::npos)) {
       code = message.find("out of memory") != std::string::npos ? LNX_E_DEVICE_MEMORY : LNX_E_DEVICE_LOST;
     }
     Fail(code, {message, "a run without error", s.model->device_name});
   }
+  if (late) FailLate(deadline, "the model");
   const int64_t ran = NowMicros();
   if (s.any_dynamic) s.ReadDynamicOutputs();
   if (timings != nullptr) {
+    timings->queue = static_cast<uint32_t>(begin - asked);
     timings->host_to_device = static_cast<uint32_t>(bound - begin);
     timings->infer = static_cast<uint32_t>(ran - bound);
     timings->device_to_host = static_cast<uint32_t>(NowMicros() - ran);

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/status.h"
 #include "container/container.h"
 #include "decode/decode.h"
 #include "event/event_log.h"
@@ -19,8 +20,10 @@
 #include "manifest/manifest.h"
 #include "result/result.h"
 #include "runtime/runtime.h"
+#include "session/keep_warm.h"
 #include "session/licensing.h"
 #include "session/parameters.h"
+#include "session/queue.h"
 #include "session/stages.h"
 #include "session/text.h"
 #include "session/tiling.h"
@@ -41,37 +44,38 @@ struct RunSlot {
   std::vector<StageSlot> stages;
   TextSlotPtr text;
   result::RunParams params;
+  struct Target {  // where the result of one image goes
+    result::Storage* storage = nullptr;
+    result::ImageResult* image = nullptr;
+    int64_t queued_at = 0;
+  };
+  std::vector<Target> targets;
 };
 
-// Hands out run slots in the order of asking.
+// Hands out run slots in the order of asking. A slot that comes back wakes only whoever gets it.
 class SlotPool {
  public:
   void Add(std::unique_ptr<RunSlot> slot);
-  RunSlot* Take();
+  RunSlot* Take(int64_t deadline);  // NowMicros, 0 = none; NULL when none was free by then
+  RunSlot* TryTake();               // NULL when none is free
   void Give(RunSlot* slot) noexcept;
   void WaitAllFree();
   size_t size() const { return slots_.size(); }
 
  private:
+  struct Waiter {
+    RunSlot* slot = nullptr;
+    std::condition_variable changed;
+    Waiter *before = nullptr, *after = nullptr;
+  };
+  RunSlot* TakeFree();
+  void Unlink(Waiter* waiter);
+
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable all_free_;
   std::vector<std::unique_ptr<RunSlot>> slots_;
   std::vector<RunSlot*> free_;
-  uint64_t next_ = 0, serving_ = 0;
-};
-
-class SlotUse {
- public:
-  explicit SlotUse(SlotPool& pool) : pool_(pool), slot_(pool.Take()) {}
-  ~SlotUse() { pool_.Give(slot_); }
-  SlotUse(const SlotUse&) = delete;
-  SlotUse& operator=(const SlotUse&) = delete;
-  RunSlot& operator*() const { return *slot_; }
-  RunSlot* operator->() const { return slot_; }
-
- private:
-  SlotPool& pool_;
-  RunSlot* slot_;
+  Waiter *first_ = nullptr, *last_ = nullptr;
 };
 
 class Recorder;
@@ -90,7 +94,7 @@ class Recording {
 };
 
 struct Core {
-  std::string path, session_id;
+  std::string path, session_id, model_json;  // model_json: its name, quoted
   std::unique_ptr<container::Container> container;
   std::unique_ptr<Licensing> licensing;
   std::shared_ptr<const manifest::Manifest> manifest;
@@ -104,9 +108,10 @@ struct Core {
   std::unique_ptr<Parameters> parameters;
   std::unique_ptr<event::RunSummary> summary;
   SlotPool slots;
-  size_t image_input = 0;            // index of the graph input that takes the image
-  std::vector<int64_t> input_shape;  // of that input; [0] = -1 when the batch is dynamic
-  int64_t fixed_batch = 0;           // 0 = dynamic
+  std::unique_ptr<KeepWarm> keep_warm;  // NULL = off
+  size_t image_input = 0;               // index of the graph input that takes the image
+  std::vector<int64_t> input_shape;     // of that input; [0] = -1 when the batch is dynamic
+  int64_t fixed_batch = 0;              // 0 = dynamic
   uint32_t max_batch = 1;
   bool events = true;
   bool warm = false;
@@ -117,6 +122,24 @@ struct Core {
   runtime::Slot& SlotFor(RunSlot& slot, int64_t batch) const;  // made on first use
 };
 
+// A run slot for one real run. LNX_E_DEADLINE when none was free by then (NowMicros, 0 = none).
+class SlotUse {
+ public:
+  SlotUse(Core& core, int64_t deadline);
+  ~SlotUse();
+  SlotUse(const SlotUse&) = delete;
+  SlotUse& operator=(const SlotUse&) = delete;
+  RunSlot& operator*() const { return *slot_; }
+  RunSlot* operator->() const { return slot_; }
+
+ private:
+  Core& core_;
+  RunSlot* slot_;
+};
+
+// Tells the event log of a run that failed, and counts the late ones.
+void NoteFailure(Core& core, const Error& error) noexcept;
+
 // Runs n images in a slot, with the session's parameters unless others are given. The caller gives the storage back.
 result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
                            int64_t queued_at, const Parameters* parameters = nullptr);
@@ -126,6 +149,9 @@ result::Storage* RunAndRecord(Core& core, RunSlot& slot, const LnxImage* images,
                               int64_t queued_at);
 // options is complete. LNX_E_KEY_FILE, LNX_E_FILE_ACCESS.
 std::shared_ptr<Recorder> MakeRecorder(const Core& core, const LnxRecordOptions& options);
+// The same for n images that each have a storage of their own; all or none. queued_at, storages: one per image.
+void RunApart(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const int64_t* queued_at,
+              result::Storage** storages);
 
 // Fills the inputs that tell the graph about sizes, for image `index` of the batch. See extra_inputs.cpp.
 void CheckExtraInputs(const Core& core);
@@ -134,34 +160,5 @@ void FillExtraInputs(const Core& core, const image::Geometry& geometry, int64_t 
 
 std::string DescribeJson(const Core& core);
 bool RunSelfTest(Core& core, LnxSelfTestReport* report);
-
-// Runs submitted work on as many threads as there are slots; results are collected in the order of submission. Items are made
-// once and used again, so that submitting and collecting take no memory in the steady state.
-class Queue {
- public:
-  Queue(Core& core, uint32_t depth);
-  ~Queue();
-
-  LnxTicket Submit(const LnxImage* images, uint32_t n, const LnxRunOptions* options);
-  result::Storage* Wait(LnxTicket ticket, uint32_t timeout_ms);
-
- private:
-  struct Item;
-  void Work();
-  Item* NextToRun() const;
-  size_t Find(LnxTicket ticket) const;  // items_.size() when it is not there
-  bool Ready(size_t index) const;
-
-  Core& core_;
-  const uint32_t depth_;
-  std::mutex mutex_;
-  std::condition_variable work_, done_;
-  std::vector<std::unique_ptr<Item>> made_;  // depth_ of them
-  std::vector<Item*> free_;
-  std::vector<Item*> items_;  // not collected yet, oldest first
-  std::vector<std::thread> threads_;
-  LnxTicket next_ = 1;
-  bool stopping_ = false;
-};
 
 }  // namespace lnx::session

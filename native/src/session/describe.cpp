@@ -44,6 +44,7 @@ std::string DescribeJson(const Core& core) {
   }
   j["graphs"] = graphs;
   j["max_batch"] = core.max_batch;
+  if (core.keep_warm) j["keep_warm"] = {{"idle_runs", core.keep_warm->beats()}};
   j["accepts"] = formats;
   j["labels"] = labels;
   j["golden_images"] = m.golden.size();

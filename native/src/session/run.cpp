@@ -47,6 +47,12 @@ void CheckAccepted(const manifest::Manifest& manifest, const image::View& view) 
   }
 }
 
+// A result that comes late is none.
+void RequireInTime(int64_t deadline, int64_t now, const char* where) {
+  if (deadline == 0 || now <= deadline) return;
+  Fail(LNX_E_DEADLINE, {std::to_string(now - deadline) + " us after the deadline", "a run that is done by then", where});
+}
+
 struct Look {
   float brightness = 0, contrast = 0, sharpness = 0;
 };
@@ -119,7 +125,8 @@ void RunStages(const Core& core, RunSlot& slot, const Inspection& own, result::I
     object.first_class_id = object.class_id;
     object.first_score = object.score;
   }
-  for (size_t s = 0; s < core.stages.size(); ++s) core.stages[s]->Run(own.view, own.roi, &slot.stages[s], result, t);
+  for (size_t s = 0; s < core.stages.size(); ++s)
+    core.stages[s]->Run(own.view, own.roi, slot.params.deadline, &slot.stages[s], result, t);
 }
 
 // Verdict, numbering, times and what is told to the event log.
@@ -130,8 +137,9 @@ void Conclude(Core& core, const RunSlot& slot, const Inspection& own, result::Ar
   result->classes.Truncate(slot.params.top_k);
   result->summary.sequence = core.sequence.fetch_add(1) + 1;
   LnxTimings& t = result->summary.timings;
-  t.queue = static_cast<uint32_t>(begin - queued_at);
+  t.queue += static_cast<uint32_t>(begin - queued_at);
   const int64_t now = NowMicros();
+  RequireInTime(slot.params.deadline, now, "the result");
   t.post += static_cast<uint32_t>(now - at);
   t.total = static_cast<uint32_t>(now - queued_at);
   if (core.summary) {
@@ -171,39 +179,42 @@ void DecodeBlended(const Core& core, RunSlot& slot, const Inspection& own, resul
 }
 
 void Infer(const Core& core, RunSlot& slot, runtime::Slot& bound, LnxTimings* times) {
-  bound.Run(times);
+  bound.Run(times, slot.params.deadline);
   slot.outputs.resize(bound.output_count());
   for (size_t o = 0; o < bound.output_count(); ++o) slot.outputs[o] = bound.Output(o);
   decode::CheckOutputs(*core.manifest, slot.outputs.data(), slot.outputs.size());
 }
 
-// A batch of images, each as one input of the model.
-void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count, uint32_t chunk, result::Storage* filling,
-              result::ImageResult* results, int64_t begin, int64_t queued_at) {
+// A batch of images, each as one input of the model. targets: one per image.
+void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count, uint32_t chunk, const RunSlot::Target* targets,
+              int64_t begin) {
   const size_t tensor_bytes = core.pipeline->TensorBytes();
   runtime::Slot& bound = core.SlotFor(slot, chunk);
   auto* tensor = static_cast<uint8_t*>(bound.Input(core.image_input));
   Inspection own[64];
   for (uint32_t i = 0; i < count; ++i) {
     const int64_t at = NowMicros();
-    own[i] = Receive(core, images[i], &slot.developed[i], &results[i]);
+    own[i] = Receive(core, images[i], &slot.developed[i], targets[i].image);
     core.pipeline->Run(own[i].view, own[i].roi, images[i].width, images[i].height, tensor + i * tensor_bytes, &slot.scratch[i],
                        &slot.geometry[i]);
     FillExtraInputs(core, slot.geometry[i], i, &bound);
-    results[i].summary.timings.pre = static_cast<uint32_t>(NowMicros() - at);
+    targets[i].image->summary.timings.pre = static_cast<uint32_t>(NowMicros() - at);
   }
   LnxTimings model{};
   Infer(core, slot, bound, &model);
   for (uint32_t i = 0; i < count; ++i) {
     const int64_t at = NowMicros();
-    LnxTimings& t = results[i].summary.timings;
+    result::ImageResult* result = targets[i].image;
+    result::Arena& arena = targets[i].storage->arena;
+    LnxTimings& t = result->summary.timings;
+    t.queue = model.queue;
     t.host_to_device = model.host_to_device;
     t.infer = model.infer;
     t.device_to_host = model.device_to_host;
-    DecodeOne(core, slot, tensor, i, filling->arena, &results[i]);
+    DecodeOne(core, slot, tensor, i, arena, result);
     t.post = static_cast<uint32_t>(NowMicros() - at);
-    RunStages(core, slot, own[i], &results[i], &t);
-    Conclude(core, slot, own[i], filling->arena, &results[i], begin, queued_at);
+    RunStages(core, slot, own[i], result, &t);
+    Conclude(core, slot, own[i], arena, result, begin, targets[i].queued_at);
   }
 }
 
@@ -240,6 +251,7 @@ void RunTiled(Core& core, RunSlot& slot, const LnxImage& image, result::Storage*
     t.pre += lap();
     LnxTimings model{};
     Infer(core, slot, bound, &model);
+    t.queue += model.queue;
     t.host_to_device += model.host_to_device;
     t.infer += model.infer;
     t.device_to_host += model.device_to_host;
@@ -270,12 +282,32 @@ void RunText(Core& core, RunSlot& slot, const LnxImage& image, result::Storage* 
   Conclude(core, slot, own, filling->arena, result, begin, queued_at);
 }
 
+// What slot.targets are for, as many at once as the model takes.
+void RunChunks(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, int64_t begin) {
+  const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : std::min(n, core.max_batch));
+  for (uint32_t first = 0; first < n; first += chunk) {
+    RunBatch(core, slot, images + first, std::min(chunk, n - first), chunk, slot.targets.data() + first, begin);
+  }
+}
+
 }  // namespace
+
+void NoteFailure(Core& core, const Error& error) noexcept {
+  if (!core.events || error.status() < 400) return;
+  if (error.status() == LNX_E_DEADLINE) return core.summary->AddLate();
+  try {
+    event::Log::Get().Write("lnx.error", "{\"status\":" + std::to_string(error.status()) + ",\"model\":" + core.model_json + "}");
+  } catch (...) {  // no memory for the text: the run has failed anyway
+  }
+}
 
 result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const LnxRunOptions* options,
                            int64_t queued_at, const Parameters* parameters) {
   const int64_t begin = NowMicros();
   (parameters != nullptr ? *parameters : *core.parameters).Resolve(options, &slot.params);
+  slot.params.deadline = options != nullptr && options->deadline_ms > 0 ? queued_at + int64_t{1000} * options->deadline_ms : 0;
+  slot.blend_tile.reset();  // a run of tiles that failed half-way leaves it
+  RequireInTime(slot.params.deadline, begin, "waiting for a slot");
   Filling filling(core.results->Take(n));
   result::ImageResult* results = filling->images.data();
   if (core.text != nullptr) {
@@ -287,11 +319,28 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
     for (uint32_t i = 0; i < n; ++i) RunTiled(core, slot, images[i], filling.get(), &results[i], begin, queued_at);
     return filling.Release();
   }
-  const auto chunk = static_cast<uint32_t>(core.fixed_batch > 0 ? core.fixed_batch : std::min(n, core.max_batch));
-  for (uint32_t first = 0; first < n; first += chunk) {
-    RunBatch(core, slot, images + first, std::min(chunk, n - first), chunk, filling.get(), results + first, begin, queued_at);
-  }
+  slot.targets.clear();
+  for (uint32_t i = 0; i < n; ++i) slot.targets.push_back({filling.get(), &results[i], queued_at});
+  RunChunks(core, slot, images, n, begin);
   return filling.Release();
+}
+
+void RunApart(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, const int64_t* queued_at,
+              result::Storage** storages) {
+  const int64_t begin = NowMicros();
+  core.parameters->Resolve(nullptr, &slot.params);
+  slot.params.deadline = 0;
+  slot.targets.clear();
+  try {
+    for (uint32_t i = 0; i < n; ++i) {
+      storages[i] = core.results->Take(1);
+      slot.targets.push_back({storages[i], &storages[i]->images[0], queued_at[i]});
+    }
+    RunChunks(core, slot, images, n, begin);
+  } catch (...) {
+    for (const RunSlot::Target& target : slot.targets) result::Pool::Give(target.storage);
+    throw;
+  }
 }
 
 }  // namespace lnx::session

@@ -194,7 +194,7 @@ bool RunSelfTest(Core& core, LnxSelfTestReport* report) {
   report->model_tolerance = m.tolerance.model;
   report->post_tolerance = m.tolerance.post;
   if (m.golden.empty()) Fail(LNX_E_GOLDEN_MISSING, {"no golden images", "a model packed with --images", core.path});
-  const SlotUse use(core.slots);
+  const SlotUse use(core, 0);
   RunSlot& slot = *use;
   const int64_t batch = core.fixed_batch > 0 ? core.fixed_batch : 1;
   const manifest::DType dtype = core.model->inputs()[core.image_input].dtype;

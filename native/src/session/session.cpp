@@ -46,7 +46,7 @@ class Reporter {
 void WarmUpText(Core& core, const Reporter& report) {
   std::vector<std::unique_ptr<SlotUse>> all;
   all.reserve(core.slots.size());
-  for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core.slots));
+  for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core, 0));
   for (size_t i = 0; i < all.size(); ++i) {
     core.text->WarmUp((*all[i])->text.get());
     report("warm-up", static_cast<double>(i + 1) / static_cast<double>(all.size()));
@@ -82,7 +82,7 @@ void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
   if (core.fixed_batch > 0) batches = {1};
   std::vector<std::unique_ptr<SlotUse>> all;
   all.reserve(core.slots.size());
-  for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core.slots));
+  for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core, 0));
   double done = 0;
   const double total = static_cast<double>(all.size() * batches.size() * runs);
   for (const auto& slot : all) {
@@ -150,6 +150,21 @@ std::optional<manifest::Tiling> TilingOf(const manifest::Manifest& m, const LnxI
   return tiling;
 }
 
+// Waiting images may share a batch where the graph leaves its size open and each image is one input.
+uint32_t MostTogether(const Core& core, const LnxInitOptions& options) {
+  if (options.submit_batch <= 1) return 1;
+  if (core.text != nullptr || core.tiling || core.fixed_batch > 0) {
+    const char* found = core.text != nullptr ? "a model that reads text" : core.tiling ? "tiles" : "a graph of fixed batch size";
+    Fail(LNX_E_ARGUMENT,
+         {std::string("submit_batch with ") + found, "a graph whose batch size is open, without tiles", "options.submit_batch"});
+  }
+  if (options.submit_batch > core.max_batch) {
+    Fail(LNX_E_BATCH_SIZE,
+         {std::to_string(options.submit_batch), "at most " + std::to_string(core.max_batch), "options.submit_batch"});
+  }
+  return options.submit_batch;
+}
+
 // The graphs that read text, with their dictionary.
 void BuildText(Core& core, runtime::Runtime& runtime, const runtime::DeviceRequest& request) {
   const manifest::Manifest& m = *core.manifest;
@@ -209,6 +224,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   core.container = OpenContainer(model_path, options, report, &guard);
   core.manifest = std::make_shared<const manifest::Manifest>(manifest::Parse(core.container->Read("manifest.json"), model_path));
   const manifest::Manifest& m = *core.manifest;
+  core.model_json = Quoted(m.name);
   const manifest::Graph& graph = m.graphs[0];
   const license::License* licence = guard ? &guard->license() : nullptr;
   license::Seats seats;
@@ -252,15 +268,19 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
     slot->stages.resize(core.stages.size());
     core.slots.Add(std::move(slot));
   }
-  state->queue = std::make_unique<Queue>(core, options.queue_depth);
+  state->queue = std::make_unique<Queue>(core, options.queue_depth, MostTogether(core, options));
   WarmUp(core, options.warm_up_runs, report);
   core.warm = true;
+  if (options.gpu_keep_warm_ms > 0 && core.model->provider() == LNX_PROVIDER_CPU) {
+    core.keep_warm = std::make_unique<KeepWarm>(core, options.gpu_keep_warm_ms,
+                                                options.keep_warm_minutes > 0 ? options.keep_warm_minutes : 10);
+  }
 
   core.events = options.events == 0;
   if (core.events) {
     if (options.program != nullptr) event::Log::Get().SetProgram(options.program);
     core.session_id = std::to_string(platform::ProcessId()) + "-" + std::to_string(state->started);
-    core.summary = std::make_unique<event::RunSummary>(Quoted(m.name), core.session_id);
+    core.summary = std::make_unique<event::RunSummary>(core.model_json, core.session_id);
     event::Log::Get().Write("lnx.session.start", ordered_json({{"model", m.name},
                                                                {"version", m.version},
                                                                {"model_id", core.container->manifest().model_id},
@@ -276,6 +296,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
 
 Session::~Session() {
   state_->queue.reset();
+  state_->core.keep_warm.reset();
   state_->core.slots.WaitAllFree();
   state_->core.recording.Set(nullptr);
   state_->core.licensing.reset();
@@ -300,19 +321,16 @@ result::Storage* Session::RunMany(const LnxImage* images, const LnxRect* rois, u
   Core& core = state_->core;
   core.licensing->RequireRun();
   const int64_t asked = NowMicros();
-  const SlotUse slot(core.slots);
-  if (rois != nullptr) {
-    slot->parts.assign(n, *images);
-    for (uint32_t i = 0; i < n; ++i) slot->parts[i].roi = rois[i];
-    images = slot->parts.data();
-  }
   try {
+    const SlotUse slot(core, options != nullptr && options->deadline_ms > 0 ? asked + int64_t{1000} * options->deadline_ms : 0);
+    if (rois != nullptr) {
+      slot->parts.assign(n, *images);
+      for (uint32_t i = 0; i < n; ++i) slot->parts[i].roi = rois[i];
+      images = slot->parts.data();
+    }
     return RunAndRecord(core, *slot, images, n, options, asked);
   } catch (const Error& error) {
-    if (core.events && error.status() >= 400) {
-      event::Log::Get().Write(
-          "lnx.error", "{\"status\":" + std::to_string(error.status()) + ",\"model\":" + Quoted(core.manifest->name) + "}");
-    }
+    NoteFailure(core, error);
     throw;
   }
 }

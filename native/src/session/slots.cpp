@@ -1,3 +1,6 @@
+#include <chrono>
+
+#include "base/clock.h"
 #include "session/core.h"
 
 namespace lnx::session {
@@ -8,26 +11,68 @@ void SlotPool::Add(std::unique_ptr<RunSlot> slot) {
   free_.reserve(slots_.size());
 }
 
-RunSlot* SlotPool::Take() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  const uint64_t turn = next_++;
-  changed_.wait(lock, [&] { return serving_ == turn && !free_.empty(); });
-  ++serving_;
+RunSlot* SlotPool::TakeFree() {
   RunSlot* slot = free_.back();
   free_.pop_back();
-  if (!free_.empty()) changed_.notify_all();
   return slot;
 }
 
+RunSlot* SlotPool::Take(int64_t deadline) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!free_.empty()) return TakeFree();  // nobody waits while a slot is free
+  Waiter waiter;
+  waiter.before = last_;
+  (last_ != nullptr ? last_->after : first_) = &waiter;
+  last_ = &waiter;
+  const auto given = [&] { return waiter.slot != nullptr; };
+  if (deadline == 0) {
+    waiter.changed.wait(lock, given);
+  } else if (!waiter.changed.wait_until(lock, std::chrono::steady_clock::time_point(std::chrono::microseconds(deadline)),
+                                        given)) {
+    Unlink(&waiter);
+  }
+  return waiter.slot;
+}
+
+RunSlot* SlotPool::TryTake() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return free_.empty() ? nullptr : TakeFree();
+}
+
+void SlotPool::Unlink(Waiter* waiter) {
+  (waiter->before != nullptr ? waiter->before->after : first_) = waiter->after;
+  (waiter->after != nullptr ? waiter->after->before : last_) = waiter->before;
+}
+
+// Hands the slot to whoever waits longest; only he is woken.
 void SlotPool::Give(RunSlot* slot) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (Waiter* next = first_) {
+    Unlink(next);
+    next->slot = slot;
+    next->changed.notify_one();
+    return;
+  }
   free_.push_back(slot);
-  changed_.notify_all();
+  if (free_.size() == slots_.size()) all_free_.notify_all();
 }
 
 void SlotPool::WaitAllFree() {
   std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [&] { return free_.size() == slots_.size(); });
+  all_free_.wait(lock, [&] { return free_.size() == slots_.size(); });
+}
+
+SlotUse::SlotUse(Core& core, int64_t deadline) : core_(core) {
+  if (core_.keep_warm) core_.keep_warm->Yield();
+  slot_ = core_.slots.Take(deadline);
+  if (slot_ != nullptr) return;
+  Fail(LNX_E_DEADLINE, {"every run slot busy until " + std::to_string(NowMicros() - deadline) + " us after the deadline",
+                        "a free slot", "run_slots"});
+}
+
+SlotUse::~SlotUse() {
+  core_.slots.Give(slot_);
+  if (core_.keep_warm) core_.keep_warm->Ran();
 }
 
 runtime::Slot& Core::SlotFor(RunSlot& slot, int64_t batch) const {

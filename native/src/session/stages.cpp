@@ -106,7 +106,7 @@ void Stage::WarmUp(StageSlot* slot, uint32_t runs) const {
   }
 }
 
-void Stage::Run(const image::View& view, const LnxRect& roi, StageSlot* slot, result::ImageResult* image,
+void Stage::Run(const image::View& view, const LnxRect& roi, int64_t deadline, StageSlot* slot, result::ImageResult* image,
                 LnxTimings* timings) const {
   const auto wanted = [&](const LnxObject& object) {
     return options_.on.empty() || std::find(options_.on.begin(), options_.on.end(), object.class_id) != options_.on.end();
@@ -135,11 +135,12 @@ void Stage::Run(const image::View& view, const LnxRect& roi, StageSlot* slot, re
     }
     const int64_t prepared = NowMicros();
     LnxTimings own{};
-    bound.Run(&own);
+    bound.Run(&own, deadline);
     const int64_t ran = NowMicros();
     for (size_t i = 0; i < count; ++i) Apply(bound.Output(0), static_cast<int64_t>(i), slot, members[i]);
     left -= count;
     timings->pre += static_cast<uint32_t>(prepared - began);
+    timings->queue += own.queue;
     timings->host_to_device += own.host_to_device;
     timings->infer += own.infer;
     timings->device_to_host += own.device_to_host;

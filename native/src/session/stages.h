@@ -24,9 +24,10 @@ class Stage {
  public:
   Stage(std::shared_ptr<const manifest::Manifest> manifest, size_t index, std::unique_ptr<runtime::Model> model);
 
-  // view and roi: the part of the image that is inspected; nothing outside it is looked at. Adds to pre, infer and post of
-  // timings.
-  void Run(const image::View& view, const LnxRect& roi, StageSlot* slot, result::ImageResult* image, LnxTimings* timings) const;
+  // view and roi: the part of the image that is inspected; nothing outside it is looked at. Adds to the stages of
+  // timings. deadline: NowMicros, 0 = none.
+  void Run(const image::View& view, const LnxRect& roi, int64_t deadline, StageSlot* slot, result::ImageResult* image,
+           LnxTimings* timings) const;
   void WarmUp(StageSlot* slot, uint32_t runs) const;
   const runtime::Model& model() const { return *model_; }
   const char* graph_id() const;

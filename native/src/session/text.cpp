@@ -24,9 +24,10 @@ int32_t ToMultiple(double side) {
 uint32_t Since(int64_t at) { return static_cast<uint32_t>(NowMicros() - at); }
 
 // Runs, and adds what it took.
-void RunAndAdd(runtime::Slot& bound, LnxTimings* t) {
+void RunAndAdd(runtime::Slot& bound, int64_t deadline, LnxTimings* t) {
   LnxTimings own{};
-  bound.Run(&own);
+  bound.Run(&own, deadline);
+  t->queue += own.queue;
   t->host_to_device += own.host_to_device;
   t->infer += own.infer;
   t->device_to_host += own.device_to_host;
@@ -49,6 +50,14 @@ class ShapeCache {
     entries_.push_back({n, height, width, clock_,
                         std::make_unique<runtime::Slot>(model, std::vector<std::vector<int64_t>>{{n, channels, height, width}})});
     return *entries_.back().slot;
+  }
+  // The one used last, NULL when there is none.
+  runtime::Slot* Last() const {
+    const Entry* last = nullptr;
+    for (const Entry& e : entries_) {
+      if (last == nullptr || e.used > last->used) last = &e;
+    }
+    return last != nullptr ? last->slot.get() : nullptr;
   }
 
  private:
@@ -102,6 +111,7 @@ struct TextSlot {
   std::vector<uint8_t> tall, turned;
   std::vector<int32_t> gaps;
   std::vector<LnxText> texts;
+  int64_t deadline = 0;  // of the run
 };
 
 void TextSlotDelete::operator()(TextSlot* slot) const noexcept { delete slot; }
@@ -259,7 +269,7 @@ void TextReader::Parts::TurnUpright(TextSlot* s, LnxTimings* t) const {
       angle->fit.Run(picture, FittedWidth(picture, a.width, a.height), a.height, a.width, tensor + i * each, s->fit.get());
     }
     t->pre += Since(at);
-    RunAndAdd(bound, t);
+    RunAndAdd(bound, s->deadline, t);
     at = NowMicros();
     const runtime::Tensor& output = bound.Output(0);
     if (output.rank != 2 || output.shape[0] < static_cast<int64_t>(count) || output.shape[1] != 2) {
@@ -306,7 +316,7 @@ void TextReader::Parts::Read(const Searched& searched, const LnxRect& roi, const
       reader.fit.Run(picture, FittedWidth(picture, columns, r.height), r.height, columns, tensor + i * each, s->fit.get());
     }
     t->pre += Since(at);
-    RunAndAdd(bound, t);
+    RunAndAdd(bound, s->deadline, t);
     at = NowMicros();
     const runtime::Tensor& output = bound.Output(0);
     if (output.rank != 3 || output.shape[0] < static_cast<int64_t>(count)) {
@@ -341,6 +351,7 @@ void TextReader::Run(const image::View& view, const LnxRect& roi, const result::
                      result::Arena& arena, result::ImageResult* image) const {
   LnxTimings& t = image->summary.timings;
   int64_t at = NowMicros();
+  slot->deadline = params.deadline;
   const Parts& p = *parts_;
   const Parts::Searched searched = p.Search(view, slot);
   runtime::Slot& bound =
@@ -348,7 +359,7 @@ void TextReader::Run(const image::View& view, const LnxRect& roi, const result::
   p.detector.fit.Run(searched.view, searched.input_width, searched.input_height, searched.input_width,
                      static_cast<float*>(bound.Input(0)), slot->fit.get());
   t.pre += Since(at);
-  RunAndAdd(bound, &t);
+  RunAndAdd(bound, slot->deadline, &t);
   at = NowMicros();
   const runtime::Tensor& map = bound.Output(0);
   if (map.rank != 4 || map.shape[1] != 1 || map.shape[2] < 1 || map.shape[3] < 1) {
@@ -378,6 +389,8 @@ TextReader::Input TextReader::Prepare(const image::View& view, TextSlot* slot) c
   p.detector.fit.Run(searched.view, searched.input_width, searched.input_height, searched.input_width, tensor, slot->fit.get());
   return {tensor, bound.InputBytes(0) / sizeof(float), &bound};
 }
+
+runtime::Slot* TextReader::Warmest(TextSlot* slot) const { return slot->detector.Last(); }
 
 void TextReader::WarmUp(TextSlot* slot) const {
   const Parts& p = *parts_;

@@ -39,6 +39,7 @@ class TextReader {
   void Run(const image::View& view, const LnxRect& roi, const result::RunParams& params, TextSlot* slot, result::Arena& arena,
            result::ImageResult* image) const;
   void WarmUp(TextSlot* slot) const;
+  runtime::Slot* Warmest(TextSlot* slot) const;  // the detector as it ran last, NULL before
 
   // For the self-test: the detector's input for an image (what Run would feed it), and its output for an input of that shape.
   struct Input {

@@ -80,4 +80,35 @@ TEST(Errors, TellFoundExpectedWhereAndFix) {
   }
 }
 
+#if !defined(_WIN32)
+TEST(PhysicalCores, HyperThreadsCountOnceAndSlowCoresNotAtAll) {
+  const auto root = std::filesystem::u8path(Folder()) / "devices";
+  std::filesystem::remove_all(root);
+  const auto tell = [&](const std::string& file, const std::string& text) {
+    std::filesystem::create_directories((root / file).parent_path());
+    Write((root / file).u8string(), text);
+  };
+  const auto siblings = [](int cpu) { return "system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list"; };
+  const auto cores = [&] { return platform::PhysicalCores(root.u8string()); };
+  for (int cpu = 0; cpu < 64; ++cpu) tell(siblings(cpu), "0-63\n");
+  EXPECT_EQ(cores(), 1u) << "all of one core, whichever this process may use";
+  if (platform::PhysicalCores() < 2) GTEST_SKIP() << "one processor";
+  for (int cpu = 0; cpu < 64; ++cpu) tell(siblings(cpu), std::to_string(cpu) + "\n");
+  const uint32_t all = cores();
+  EXPECT_GE(all, 2u);
+  tell("cpu_core/cpus", "0-63\n");
+  EXPECT_EQ(cores(), all) << "all fast";
+  tell("cpu_core/cpus", "900,1000-1010\n");
+  EXPECT_EQ(cores(), all) << "none of the fast ones may be used";
+  std::string fast;  // one that this process may use, found by asking for each alone
+  for (int cpu = 0; cpu < 64 && fast.empty(); ++cpu) {
+    tell("cpu_core/cpus", std::to_string(cpu) + "\n");
+    if (cores() == 1) fast = std::to_string(cpu);
+  }
+  EXPECT_FALSE(fast.empty());
+  tell("cpu_core/cpus", "not a list\n");
+  EXPECT_GE(cores(), 1u);
+}
+#endif
+
 }  // namespace

@@ -102,7 +102,7 @@ TEST_F(Session, RefusesEachWrongImageWithItsStatusAndGoesOn) {
       {"30001 high", [](LnxImage* i) { i->width = 1, i->height = 30001; }, LNX_E_IMAGE_SIZE},
       {"largest int", [](LnxImage* i) { i->width = i->height = std::numeric_limits<int32_t>::max(); }, LNX_E_IMAGE_SIZE},
       {"no format", [](LnxImage* i) { i->pixel_format = LNX_PIXEL_UNKNOWN; }, LNX_E_IMAGE_FORMAT},
-      {"a format that is not read", [](LnxImage* i) { i->pixel_format = LNX_PIXEL_F32_GRAY; }, LNX_E_IMAGE_FORMAT},
+      {"a format that is not read", [](LnxImage* i) { i->pixel_format = LNX_PIXEL_LABEL8; }, LNX_E_IMAGE_FORMAT},
       {"a format that does not exist", [](LnxImage* i) { i->pixel_format = 9999; }, LNX_E_IMAGE_FORMAT},
       {"short rows", [](LnxImage* i) { i->stride_bytes = 767; }, LNX_E_IMAGE_STRIDE},
       {"no stride", [](LnxImage* i) { i->stride_bytes = 0; }, LNX_E_IMAGE_STRIDE},

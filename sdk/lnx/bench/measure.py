@@ -48,7 +48,12 @@ class GapRow:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """What was measured, on what. ``overhead`` is the total without the time inside ONNX Runtime: what we add to the bare runtime."""
+    """What was measured, on what.
+
+    ``overhead`` is the total of each run without the time inside ONNX Runtime, whose call on the prepared tensor is
+    ``stages["infer"]``: the bare runtime, in the same runs. ``added_percent``: how much longer a run takes than that call, at the median
+    and at the 99th percentile. ``gaps_warm``: the pauses again, in a session that keeps warm.
+    """
 
     model: str
     device: str
@@ -58,7 +63,9 @@ class BenchReport:
     first_run_ms: float
     stages: dict[str, StageRow]
     overhead: StageRow
+    added_percent: dict[str, float]
     gaps: list[GapRow]
+    gaps_warm: list[GapRow]
     histogram_ms: list[tuple[float, int]]
     totals_ms: list[float]
     memory_mb: dict[str, float]
@@ -116,18 +123,29 @@ def gap_row(run: Callable[[], float], gap_ms: float) -> GapRow:
     return GapRow(gap_ms, count, row.p50_ms, row.p99_ms, row.max_ms)
 
 
+def added_percent(total: NDArray[np.float64], infer: NDArray[np.float64]) -> dict[str, float]:
+    """By how much a percentile of the whole run exceeds that of the bare call."""
+    told = {}
+    for name, share in (("p50", 50), ("p99", 99)):
+        whole, bare = (float(np.percentile(values, share)) for values in (total, infer))
+        told[name] = 100 * (whole - bare) / bare if bare > 0 else 0.0
+    return told
+
+
 def measure(
     session: Session,
     picture: NDArray[Any],
     *,
     runs: int,
     gaps_ms: Sequence[float] = (),
+    open_warm: Callable[[], Session] | None = None,
     memory_before_mb: float = 0.0,
     progress: Callable[[str, float], object] = lambda _stage, _fraction: None,
 ) -> BenchReport:
     """Runs ``picture`` on an open session, ``runs`` times back to back and then after each pause of ``gaps_ms`` (milliseconds).
 
     Args:
+        open_warm: opens the same model in a session that keeps warm; the pauses are then measured in that one, too.
         memory_before_mb: resident memory before the session was opened, for the report.
         progress: called with a stage ("measure", "gaps") and a fraction 0..1.
     """
@@ -148,6 +166,13 @@ def measure(
     for i, gap in enumerate(gaps_ms):
         rows.append(gap_row(lambda: session.run(picture).timings["total"] / 1000, gap))
         progress("gaps", (i + 1) / len(gaps_ms))
+    warm_rows = []
+    if open_warm is not None and gaps_ms:
+        with open_warm() as warm:
+            warm.run(picture)
+            for i, gap in enumerate(gaps_ms):
+                warm_rows.append(gap_row(lambda: warm.run(picture).timings["total"] / 1000, gap))
+                progress("gaps", (i + 1) / len(gaps_ms))
     total, infer = samples[:, STAGES.index("total")], samples[:, STAGES.index("infer")]
     return BenchReport(
         model=told["name"],
@@ -158,7 +183,9 @@ def measure(
         first_run_ms=float(total[0]),
         stages={stage: percentiles(samples[:, i]) for i, stage in enumerate(STAGES)},
         overhead=percentiles(total - infer),
+        added_percent=added_percent(total, infer),
         gaps=rows,
+        gaps_warm=warm_rows,
         histogram_ms=histogram([float(value) for value in total]),
         totals_ms=[float(value) for value in total],
         memory_mb={"before": memory_before_mb, "opened": opened_mb, "after_runs": ran_mb},

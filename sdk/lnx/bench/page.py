@@ -15,10 +15,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "slowest": "slowest",
         "spread": "p99 / median",
         "first": "first run",
-        "overhead": "beside the model (median)",
+        "overhead": "beside the model",
         "distribution": "How the runs are spread",
         "course": "Run after run",
         "gaps": "After a pause",
+        "gaps_warm": "After a pause, kept warm",
+        "bare": "bare ONNX Runtime call",
+        "added": "longer than the bare call, p50 / p99",
         "stages": "Where the time goes",
         "stage": "stage",
         "pause": "pause",
@@ -34,10 +37,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "slowest": "가장 느린 실행",
         "spread": "p99 / 중앙값",
         "first": "첫 실행",
-        "overhead": "모델 외 시간(중앙값)",
+        "overhead": "모델 외 시간",
         "distribution": "실행 시간 분포",
         "course": "실행 순서별 시간",
         "gaps": "쉬었다가 실행할 때",
+        "gaps_warm": "쉬었다가 실행할 때(예열 유지)",
+        "bare": "ONNX Runtime 단독 호출",
+        "added": "단독 호출보다 더 걸린 시간, p50 / p99",
         "stages": "단계별 시간",
         "stage": "단계",
         "pause": "쉬는 시간",
@@ -123,6 +129,18 @@ def _gaps(rows: Sequence[GapRow]) -> str:
     return _svg("".join(parts))
 
 
+def _pauses(t: dict[str, str], title: str, rows: Sequence[GapRow]) -> str:
+    """The picture and the table of one sweep, nothing when there was none."""
+    if not rows:
+        return ""
+    names = "".join(f"<th>{name}</th>" for name in (t["pause"], t["runs"], "p50 ms", "p99 ms", "max ms"))
+    lines = "".join(
+        f"<tr><td>{g.gap_ms:g} ms</td><td>{g.runs}</td><td>{g.p50_ms:.3f}</td><td>{g.p99_ms:.3f}</td><td>{g.max_ms:.3f}</td></tr>"
+        for g in rows
+    )
+    return f"<h2>{t[title]}</h2>{_gaps(rows)}<table><tr>{names}</tr>{lines}</table>"
+
+
 def to_html(report: BenchReport, language: str = "en") -> str:
     """The whole page. ``language``: "en" or "ko"."""
     t = TEXTS[language]
@@ -141,14 +159,10 @@ def to_html(report: BenchReport, language: str = "en") -> str:
         f"<tr><td>{name}</td>" + "".join(f"<td>{value:.3f}</td>" for value in vars(row).values()) + "</tr>"
         for name, row in report.stages.items()
     )
-    gaps = ""
-    if report.gaps:
-        names = "".join(f"<th>{name}</th>" for name in (t["pause"], t["runs"], "p50 ms", "p99 ms", "max ms"))
-        lines = "".join(
-            f"<tr><td>{g.gap_ms:g} ms</td><td>{g.runs}</td><td>{g.p50_ms:.3f}</td><td>{g.p99_ms:.3f}</td><td>{g.max_ms:.3f}</td></tr>"
-            for g in report.gaps
-        )
-        gaps = f"<h2>{t['gaps']}</h2>{_gaps(report.gaps)}<table><tr>{names}</tr>{lines}</table>"
+    rows += f"<tr><td>{t['bare']}</td>" + "".join(f"<td>{value:.3f}</td>" for value in vars(report.stages["infer"]).values()) + "</tr>"
+    rows += f"<tr><td>{t['overhead']}</td>" + "".join(f"<td>{value:.3f}</td>" for value in vars(report.overhead).values()) + "</tr>"
+    added = f"{report.added_percent['p50']:.1f} % / {report.added_percent['p99']:.1f} %"
+    gaps = _pauses(t, "gaps", report.gaps) + _pauses(t, "gaps_warm", report.gaps_warm)
     memory = " / ".join(f"{value:.0f}" for value in report.memory_mb.values())
     clocks = ", ".join(f"{name} {value}" for name, value in report.clocks.items()) or "-"
     subtitle = f"{report.device} · ONNX Runtime {report.runtime.get('version', '')} · {report.image[0]} x {report.image[1]} · {report.runs}"
@@ -158,7 +172,7 @@ def to_html(report: BenchReport, language: str = "en") -> str:
         f'<div class="tiles">{head}</div>'
         f"<h2>{t['distribution']}</h2>{_histogram(report.histogram_ms, total.p50_ms, total.p99_ms)}"
         f"<h2>{t['course']}</h2>{_course(report.totals_ms)}{gaps}"
-        f"<h2>{t['stages']}</h2><table><tr>{columns}</tr>{rows}</table>"
+        f"<h2>{t['stages']}</h2><table><tr>{columns}</tr>{rows}</table><p>{t['added']}: {added}</p>"
         f"<h2>{t['machine']}</h2><p>{t['memory']}: {memory}<br>{t['clocks']}: {html.escape(clocks)}<br>"
         f"{t['load']}: {report.other_load_percent:.0f}</p></main></html>\n"
     )

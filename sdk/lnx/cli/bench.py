@@ -41,16 +41,20 @@ def _show(report: BenchReport) -> None:
     for stage, row in report.stages.items():
         add(stage, row)
     table.add_section()
+    add(say("bench.bare"), report.stages["infer"])
     add(say("bench.overhead"), report.overhead)
     out.print(table)
+    out.print(say("bench.added").format(**report.added_percent), markup=False)
     most = max(count for _, count in report.histogram_ms)
     for edge, count in report.histogram_ms:
         out.print(f"{edge:9.3f} ms  {'█' * round(40 * count / most)} {count}", markup=False)
-    if report.gaps:
-        pauses = Table(title=say("bench.gaps"))
+    for title, rows in (("bench.gaps", report.gaps), ("bench.gaps_warm", report.gaps_warm)):
+        if not rows:
+            continue
+        pauses = Table(title=say(title))
         for column in (say("bench.pause"), "p50 ms", "p99 ms", "max ms"):
             pauses.add_column(column, justify="right")
-        for gap in report.gaps:
+        for gap in rows:
             pauses.add_row(f"{gap.gap_ms:g} ms", f"{gap.p50_ms:.3f}", f"{gap.p99_ms:.3f}", f"{gap.max_ms:.3f}")
         out.print(pauses)
     if report.other_load_percent > 20:
@@ -62,6 +66,7 @@ def bench_command(
     image: Annotated[Path | None, typer.Option("--image", help=say("opt.image"))] = None,
     runs: Annotated[int, typer.Option("--runs", min=10, max=1_000_000, help=say("opt.runs"))] = 200,
     gaps: Annotated[str, typer.Option("--gaps", help=say("opt.gaps"))] = "",
+    keep_warm: Annotated[int, typer.Option("--keep-warm", min=0, max=3_600_000, help=say("opt.keep_warm"))] = 0,
     page: Annotated[Path | None, typer.Option("--html", help=say("opt.html"))] = None,
     threads: Annotated[int, typer.Option("--threads", min=0, help=say("opt.threads"))] = 0,
     trust: Annotated[list[Path] | None, typer.Option("--trust", help=say("opt.trust"))] = None,
@@ -87,7 +92,8 @@ def bench_command(
             shape = session.describe()["inputs"][0]["shape"]
             sides = [side for side in shape[1:] if side > 4] or [640, 640]
             picture = read_image(image) if image else np.random.default_rng(0).integers(0, 256, (sides[0], sides[-1], 3), np.uint8)
-            report = measure(session, picture, runs=runs, gaps_ms=pauses, memory_before_mb=before, progress=progress)
+            warm = (lambda: Session(model, trusted_keys=trust or [], keep_warm=keep_warm / 1000, **options)) if keep_warm else None
+            report = measure(session, picture, runs=runs, gaps_ms=pauses, open_warm=warm, memory_before_mb=before, progress=progress)
         if page is not None:
             page.write_text(to_html(report, language()), encoding="utf-8")
         if as_json:

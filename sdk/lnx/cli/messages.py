@@ -143,6 +143,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "0~60000 밀리초를 쉼표로 구분해 주십시오. 예: 0,10,100,1000",
     ),
     "bench.overhead": ("total without infer", "추론을 뺀 합계"),
+    "bench.gaps_warm": ("runs after a pause, kept warm", "쉬었다가 실행할 때(예열 유지)"),
+    "bench.bare": ("bare ONNX Runtime call", "ONNX Runtime 단독 호출"),
+    "bench.added": (
+        "longer than the bare call by {p50:.1f} % at the median, {p99:.1f} % at p99",
+        "단독 호출보다 중앙값 {p50:.1f} %, p99 {p99:.1f} % 더 걸림",
+    ),
+    "opt.keep_warm": (
+        "With --gaps: measure the pauses again while the model is run every so many milliseconds without an image.",
+        "--gaps와 함께: 이미지 없이 지정한 밀리초마다 모델을 실행해 예열을 유지하며 다시 측정합니다.",
+    ),
     "bench.gaps": ("runs after a pause", "쉬었다가 실행할 때"),
     "bench.pause": ("pause", "쉬는 시간"),
     "bench.busy": (
