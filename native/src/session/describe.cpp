@@ -44,12 +44,17 @@ std::string DescribeJson(const Core& core) {
   }
   j["graphs"] = graphs;
   j["max_batch"] = core.max_batch;
-  if (core.keep_warm) j["keep_warm"] = {{"idle_runs", core.keep_warm->beats()}};
+  size_t padding = 0;  // the text keeps its length while the number grows, for callers who ask for the length first
+  if (core.keep_warm) {
+    const uint64_t beats = core.keep_warm->beats();
+    j["keep_warm"] = {{"idle_runs", beats}};
+    padding = 20 - std::to_string(beats).size();
+  }
   j["accepts"] = formats;
   j["labels"] = labels;
   j["golden_images"] = m.golden.size();
   j["parameters"] = ordered_json::parse(core.parameters->ListJson());
-  return j.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return j.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + std::string(padding, ' ');
 }
 
 }  // namespace lnx::session
