@@ -498,5 +498,21 @@ def test_services_follow_an_upgrade_and_are_pointed_back_when_one_refuses(pc: Pc
     assert pointed() == {""} and f"versions\\{NEW}" not in pc.registry(ENVIRONMENT, "Path")
 
 
+@pytest.mark.slow
+def test_the_signing_hook_signs_setup_and_uninstaller(
+    setups: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate), "-days", "2"]
+    subprocess.run([*made, "-subj", "/CN=LNX", "-addext", "extendedKeyUsage=codeSigning"], check=True, capture_output=True)
+    sign = f"osslsigncode sign -certs {certificate} -key {key} -in %1 -out %1.signed && mv %1.signed %1"
+    monkeypatch.setenv("LNX_SIGN", sign)
+    inputs = setup.Inputs(setups[OLD].parent / "sdk", None, tuple(packs_command.packs()))
+    signed = setup.build(inputs, tmp_path / "lnx-edge-setup.exe", compressor="off", work=tmp_path / "payload")
+    assert capfd.readouterr().out.count("Succeeded") == 2, "the uninstaller inside, and the setup around it"
+    verify = ["osslsigncode", "verify", "-CAfile", str(certificate), "-in", str(signed)]
+    assert subprocess.run(verify, capture_output=True, check=False).returncode == 0
+
+
 def test_the_setup_of_these_sources_is_for_the_version_of_these_sources() -> None:
     assert (ROOT / "VERSION").read_text(encoding="utf-8").strip() == setup.VERSION
