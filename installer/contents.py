@@ -17,6 +17,7 @@ Entry = tuple[str, str, str]  # name in the package, file here, type
 OURS = ("lnx", "lnx_common", "lnx_licensing", "lnx_collector", "lnx_agent")
 ENTRIES = {"lnx": "run_lnx", "lnx-agent": "run_agent", "lnx-collector": "run_collector"}  # program -> script in entry/
 HIDDEN = (*OURS, "rich._unicode_data", "asyncpg", "pymodbus", "asyncua", "opentelemetry.proto")
+PYWIN32 = ("servicemanager", "win32service", "win32serviceutil", "win32security", "win32timezone", "pywintypes")  # named in texts alone
 DATA = ("lnx_licensing", "lnx_collector", "lnx_agent", "tzdata")
 EXCLUDED = (
     "onnxruntime",  # a runtime pack

@@ -66,16 +66,18 @@ def korean() -> Wine:
 def manager(korean: Wine) -> Iterator[Wine]:
     """Wine with its service manager kept alive: it ends with the last program that is no service."""
     keeper = subprocess.Popen(
-        [str(BINARIES / "wine64"), windows_path(onedir.WINDOWS_PYTHON / "python.exe"), "-c", "input()"],
+        [str(BINARIES / "wine64"), windows_path(onedir.WINDOWS_PYTHON / "python.exe"), "-c", "print('up', flush=True); input()"],
         env=korean.environment(),
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
+    assert keeper.stdin is not None and keeper.stdout is not None
+    assert keeper.stdout.readline().strip() == b"up"  # whoever starts Wine's services lends them its pipes, and would be waited for for ever
     yield korean
-    assert keeper.stdin is not None
     keeper.stdin.close()
     keeper.wait(60)
+    korean.stop()
 
 
 @pytest.fixture
