@@ -73,7 +73,9 @@ def manager(korean: Wine) -> Iterator[Wine]:
         stderr=subprocess.STDOUT,
     )
     assert keeper.stdin is not None and keeper.stdout is not None
-    assert keeper.stdout.readline().strip() == b"up"  # whoever starts Wine's services lends them its pipes, and would be waited for for ever
+    assert (
+        keeper.stdout.readline().strip() == b"up"
+    )  # whoever starts Wine's services lends them its pipes, and would be waited for for ever
     yield korean
     keeper.stdin.close()
     keeper.wait(60)
