@@ -38,7 +38,7 @@ def boxes_of(rows: np.ndarray, job: Job, width: int, height: int) -> list[Any]:
     """YOLOX rows (cx, cy, w, h per cell, objectness, classes) to boxes in the picture, suppressed per class."""
     side_w, side_h = job["size"]
     cells = [(x, y, s) for s in (8, 16, 32) for y in range(side_h // s) for x in range(side_w // s)]
-    grid = np.array(cells, np.float32)
+    grid = np.array(cells[: len(rows)], np.float32)  # a head may stop at the finer strides
     centre = (rows[:, :2] + grid[:, :2]) * grid[:, 2:]
     size = np.exp(rows[:, 2:4]) * grid[:, 2:]
     scores = rows[:, 4:5] * rows[:, 5:]
