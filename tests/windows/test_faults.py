@@ -164,13 +164,15 @@ def test_a_false_winscard_beside_the_program_is_never_loaded(korean: Wine, insta
         signing_key=signing,
         recipients=[FamilyRecipient(*family)],
     )
-    done = korean.run(folder / "inspect_c.exe", needs_licence, sorted(parts.iterdir())[0], public, env=settings(), cwd=folder)
+    as_windows = {"WINEDLLOVERRIDES": f"{OVERRIDES};winscard=n,b"}  # the folder of the program comes first, as on Windows
+    words = (needs_licence, sorted(parts.iterdir())[0], public)
+    done = korean.run(folder / "inspect_c.exe", *words, env=settings() | as_windows, cwd=folder)
     assert "LNX-301" in done.stderr and "the tokens" in done.stderr, "the core looked for a licence on the tokens"
     assert not (folder / "was-loaded").exists()
     source = tmp_path / "careless.c"
     source.write_text(CARELESS)
     subprocess.run([GCC, source, "-o", folder / "careless.exe"], check=True)
-    assert korean.run(folder / "careless.exe", cwd=folder).returncode == 0
+    assert korean.run(folder / "careless.exe", cwd=folder, env=as_windows).returncode == 0
     assert (folder / "was-loaded").exists(), "a program that loads it by its bare name falls for it"
 
 
