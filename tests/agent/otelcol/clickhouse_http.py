@@ -103,6 +103,7 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     Handler.engine = Session(sys.argv[1])
     Handler.protocol_version = "HTTP/1.1"
+    HTTPServer.request_queue_size = 64
     HTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
 
 

@@ -1,21 +1,21 @@
-"""Prints every message of a Kafka topic, base64, one per line, until none has come for two seconds: python kafka_read.py SERVER TOPIC."""
+"""Prints every message that a Kafka topic holds now, base64, one per line: python kafka_read.py SERVER TOPIC."""
 
 from __future__ import annotations
 
 import base64
 import sys
 
-from confluent_kafka import Consumer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
-settings = {"bootstrap.servers": sys.argv[1], "group.id": "reader", "auto.offset.reset": "earliest", "enable.auto.commit": False}
+WAIT_S = 60.0
+settings = {"bootstrap.servers": sys.argv[1], "group.id": "reader", "enable.auto.commit": False, "enable.partition.eof": True}
 consumer = Consumer(settings)
-consumer.subscribe([sys.argv[2]])
-waited = 0
-while waited < 10 or (waited < 60 and not consumer.assignment()):
-    message = consumer.poll(0.2)
-    if message is None:
-        waited += 1
-    elif message.error() is None:
-        waited = 0
+left = set(consumer.list_topics(sys.argv[2], timeout=WAIT_S).topics[sys.argv[2]].partitions)
+consumer.assign([TopicPartition(sys.argv[2], number, OFFSET_BEGINNING) for number in left])
+while left and (message := consumer.poll(WAIT_S)) is not None:
+    error = message.error()
+    if error is None:
         print(base64.b64encode(message.value()).decode(), flush=True)
+    elif error.code() == KafkaError._PARTITION_EOF:
+        left.discard(message.partition())
 consumer.close()
