@@ -34,6 +34,7 @@ DEFAULT_ACCOUNT = r"NT AUTHORITY\LocalService"
 STOP_WAIT_S = 10.0
 POLL_S = 0.1
 ABSENT, MARKED_FOR_DELETE, NOT_RUNNING, RUNNING_ALREADY = 1060, 1072, 1062, 1056
+STOPPING_ALREADY, PIPE_CLOSED = 1061, 232  # the second when its process has just died
 UNKNOWN_LEVEL = 124  # ERROR_INVALID_LEVEL
 STATES = {1: "stopped", 2: "starting", 3: "stopping", 4: "running", 5: "continuing", 6: "pausing", 7: "paused"}
 
@@ -141,10 +142,10 @@ def stop(service: Service) -> State:
         try:
             win32serviceutil.StopService(service.name)
         except win32service.error as error:
-            if error.winerror not in (ABSENT, NOT_RUNNING):
+            if error.winerror not in (ABSENT, NOT_RUNNING, STOPPING_ALREADY, PIPE_CLOSED):
                 raise
         after = _wait(service, "stopped", "absent", fail=False)
-        if after.state not in ("stopped", "absent") and before.pid:
+        if after.state not in ("stopped", "absent") and before.pid and psutil.pid_exists(before.pid):
             psutil.Process(before.pid).kill()
             after = _wait(service, "stopped", "absent")
         if before.pid and psutil.pid_exists(before.pid):  # the manager says "stopped" a little before the files are free

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
-from agent_plant import TOKEN, wait_for
+from agent_plant import TOKEN
 from lnx_common.events import EventFile
 
 from tools.dev.wine import Wine, windows_path
@@ -75,13 +73,6 @@ class ServiceProgram:
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return answer
-
-    def kill(self) -> None:
-        """The process dies as by a crash."""
-        found = linux_pid(self.programs, self.program)
-        assert found
-        os.kill(found, signal.SIGKILL)
-        wait_for(lambda: linux_pid(self.programs, self.program) == 0, LONG)
 
 
 class Program:

@@ -188,17 +188,23 @@ def slow() -> None:
     run([PYTHON, "-m", "pytest", "-q", "-m", "slow", "tests", "--ignore=tests/windows", "--ignore=tests/packages"], env=env)
 
 
-def packages(*, everything: bool = False) -> None:
-    """Packaged programs and the Debian package: made, run as services under Wine and systemd, upgraded, removed."""
+def packages() -> None:
+    """The Debian package of the agent: made, installed, run under systemd, upgraded, removed."""
     from installer import onedir
 
-    programs = onedir.PROGRAMS if everything else onedir.QUICK
+    onedir.linux_programs(onedir.QUICK)
+    package_tests(["tests/packages/test_debian.py", "tests/packages/test_service_programs.py"])
+
+
+def all_packages() -> None:
+    """All packaged programs for Windows and Linux; run as services under Wine and systemd."""
+    from installer import onedir
+
     with ThreadPoolExecutor(2) as pool:  # each of them keeps one core busy
-        made = [pool.submit(make, programs) for make in (onedir.windows_programs, onedir.linux_programs)]
+        made = [pool.submit(make) for make in (onedir.windows_programs, onedir.linux_programs)]
     for one in made:
         one.result()
-    elsewhere = [f"--ignore={path}" for path in windows.SETUP_TESTS]
-    package_tests(["tests/packages", *elsewhere, *([] if everything else ["-m", "not slow"])])
+    package_tests(["tests/packages"])
 
 
 def package_tests(what: Sequence[str]) -> None:
@@ -220,6 +226,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "python": python,
     "services": services,
     "windows": windows.stage,
+    "packages": packages,
 }
 
 

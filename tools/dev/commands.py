@@ -60,7 +60,7 @@ def nightly(options: argparse.Namespace) -> None:
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *peers, *machine.PACKAGE_PACKAGES, *machine.NIGHTLY_PACKAGES])
     machine.environment("cpu,dev,collector,agent,dongle")
     checks.slow()
-    checks.packages(everything=True)
+    checks.all_packages()
     windows.nightly()
     checks.fuzz(options.seconds)
     kill_loop(options)
