@@ -5,6 +5,7 @@
 #include <io.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -289,8 +290,10 @@ uint32_t PhysicalCores() noexcept {
     BYTE best = 0;  // where cores differ, the fast ones have the highest class
     for (DWORD at = 0; at < bytes;) {
       const auto* core = reinterpret_cast<SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX*>(buffer.data() + at);
-      if (core->Processor.EfficiencyClass > best) best = core->Processor.EfficiencyClass, cores = 0;
-      cores += core->Processor.EfficiencyClass == best ? 1 : 0;
+      // EfficiencyClass, the byte after Flags, which mingw-w64 10 does not name.
+      const BYTE speed = buffer[at + offsetof(SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX, Processor) + 1];
+      if (speed > best) best = speed, cores = 0;
+      cores += speed == best ? 1 : 0;
       at += core->Size;
     }
     return std::max(1u, cores);
