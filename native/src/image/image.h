@@ -104,6 +104,7 @@ class Pipeline {
   const char* Path() const;    // "fused avx2", "fused portable", "stages": what Run uses for 8-bit images, for reports
 
   struct Plan;
+  const Plan& plan() const { return *plan_; }
 
  private:
   explicit Pipeline(std::unique_ptr<Plan> plan);

@@ -61,6 +61,13 @@ uint16_t ToHalf(float value);  // round to nearest even, IEEE 754 binary16
 // moves wholly to the border sample (columns), instead of both samples being the border sample (rows).
 void LinearTable(int32_t in, int32_t out, bool clamp_weight, int32_t* first, int32_t* weights);
 
+// Which samples INTER_AREA adds up for each output sample when it shrinks, and their weights: `first` and `count` of the whole
+// ones, then three weights: of the sample before them (0 = none), of each whole one, of the one after them (0 = none).
+void AreaTable(int32_t in, int32_t out, int32_t* first, int32_t* count, float* weights);
+
+// Sample of INTER_NEAREST for each output sample.
+void NearestTable(int32_t in, int32_t out, int32_t* samples);
+
 // True when cv::resize replaces linear by the 2 x 2 mean.
 bool IsHalving(int32_t in_width, int32_t in_height, int32_t out_width, int32_t out_height);
 

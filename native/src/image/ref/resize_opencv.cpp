@@ -214,6 +214,23 @@ void LinearTable(int32_t in, int32_t out, bool clamp_weight, int32_t* first, int
   }
 }
 
+void AreaTable(int32_t in, int32_t out, int32_t* first, int32_t* count, float* weights) {
+  const double scale = Scale(in, out);
+  for (int32_t i = 0; i < out; ++i) {
+    const Cover cover = CoverOf(i, scale, in);
+    first[i] = cover.first;
+    count[i] = cover.count;
+    weights[3 * i] = cover.head;
+    weights[3 * i + 1] = cover.body;
+    weights[3 * i + 2] = cover.tail;
+  }
+}
+
+void NearestTable(int32_t in, int32_t out, int32_t* samples) {
+  const double scale = Scale(in, out);
+  for (int32_t i = 0; i < out; ++i) samples[i] = std::min(Floor(i * scale), in - 1);
+}
+
 bool IsHalving(int32_t in_width, int32_t in_height, int32_t out_width, int32_t out_height) {
   return in_width == 2 * out_width && in_height == 2 * out_height;
 }
