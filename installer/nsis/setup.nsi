@@ -358,10 +358,24 @@ Function RegisterService
   ${If} $StartServices == "no"
     StrCpy $R6 '$R6 --no-start'
   ${EndIf}
-  nsExec::ExecToStack $R6
-  Pop $9
-  Pop $R5
-  ${Log} "$R6: $9 $R5"
+  ; "error" = it did not start at all: a virus scanner reads a new program first.
+  StrCpy $R4 0
+  ${Do}
+    nsExec::ExecToStack $R6
+    Pop $9
+    ${If} $9 == "error"
+      StrCpy $R5 "did not start"
+    ${Else}
+      Pop $R5
+    ${EndIf}
+    ${Log} "$R6: $9 $R5"
+    IntOp $R4 $R4 + 1
+    ${If} $9 != "error"
+    ${OrIf} $R4 > 45
+      ${ExitDo}
+    ${EndIf}
+    Sleep 2000
+  ${Loop}
 FunctionEnd
 !endif
 
