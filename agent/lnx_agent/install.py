@@ -19,6 +19,7 @@ SERVICE_REFUSED = 624
 NAME = "lnx-agent"
 LINK = Path("/usr/bin/lnx-agent")
 UNIT_PATH = Path("/etc/systemd/system") / f"{NAME}.service"
+TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # what PrivateTmp hides
 UNIT = """[Unit]
 Description=LNX Edge agent: delivers the system log and proves that it is complete
 After=local-fs.target time-sync.target
@@ -45,8 +46,7 @@ ProtectSystem=full
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectControlGroups=yes
-PrivateTmp=yes
-LockPersonality=yes
+{private_tmp}LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
@@ -63,8 +63,14 @@ def unit_text(config: Path) -> str:
     config = config.resolve()
     secrets = secret_files(load_agent(config))
     credentials = "".join(f"LoadCredential={_escaped(path.name)}:{_escaped(str(path))}\n" for path in secrets)
-    program = " ".join(_quoted(word) for word in program_words())
-    return UNIT.format(program=program, config=_quoted(str(config)), folder=_escaped(str(config.parent)), credentials=credentials)
+    words = program_words()
+    return UNIT.format(
+        program=" ".join(_quoted(word) for word in words),
+        config=_quoted(str(config)),
+        folder=_escaped(str(config.parent)),
+        credentials=credentials,
+        private_tmp="" if any(_is_temporary(path) for path in (Path(words[0]), Path(__file__), config)) else "PrivateTmp=yes\n",
+    )
 
 
 def program_words() -> list[str]:
@@ -81,6 +87,11 @@ def secret_files(settings: AgentSettings) -> list[Path]:
     names = ("token_file", "password_file", "key_file")
     found = {path for uplink in settings.uplink for name in names if (path := getattr(uplink, name, None)) is not None}
     return sorted(path for path in found if sum(1 for other in found if other.name == path.name) == 1)
+
+
+def _is_temporary(path: Path) -> bool:
+    """Whether a file lies where a service with a /tmp of its own would not find it."""
+    return any(path.is_relative_to(folder) for folder in TEMPORARY)
 
 
 def _escaped(path: str) -> str:

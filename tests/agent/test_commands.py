@@ -267,7 +267,7 @@ def test_the_service_stops_within_five_seconds_and_refuses_a_second_one(tmp_path
         )
         assert second.returncode != 0
         assert f"process {first.pid}" in second.stderr
-        assert run.invoke(app, ["status", str(settings)]).exit_code == 1  # it runs, but its uplink does not
+        wait_for(lambda: run.invoke(app, ["status", str(settings)]).exit_code == 1)  # it runs, but its uplink does not
         begin = time.monotonic()
         first.terminate()
         assert first.wait(120) == 0

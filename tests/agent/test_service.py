@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from agent_plant import RunningReceiver, agent_toml, receiver_settings, seconds_here, wait_for
+from lnx_agent import install
 from lnx_agent.config import load_agent
 from lnx_agent.install import secret_files, unit_text
 from lnx_common.events import EventFile
@@ -106,6 +107,14 @@ def test_credentials_are_handed_over_by_name_and_only_when_the_name_is_clear(tmp
     toml.write_text(toml.read_text(encoding="utf-8") + second, encoding="utf-8")
     assert secret_files(load_agent(toml)) == []
     assert load_agent(toml).uplink[1].token_file == tmp_path / "other/token"  # relative to the file, wherever the service begins
+
+
+def test_a_program_below_tmp_is_not_hidden_from_its_own_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toml = agent_toml(tmp_path, "http://127.0.0.1:1")
+    monkeypatch.setattr(install, "TEMPORARY", (tmp_path,))
+    assert "PrivateTmp" not in unit_text(toml)
+    monkeypatch.setattr(install, "TEMPORARY", (tmp_path / "other",))
+    assert "PrivateTmp=yes\n" in unit_text(toml)
 
 
 def test_the_service_lives_as_it_should(systemd: tuple[Systemd, Path]) -> None:
