@@ -58,7 +58,7 @@ def main() -> None:
     rows.append({"system": "lnx.dll", "bytes": library.stat().st_size, "imports": " ".join(imports)})
     claims = [
         claim("size of lnx.dll", library.stat().st_size / 1e6, "MB", 3.0, at_least=False),
-        claim("libraries that lnx.dll imports", len(imports), "", 4, at_least=False),
+        claim("libraries that lnx.dll imports", len(imports), "", 5, at_least=False),
         claim("run under Wine / run on Linux", medians["wine"]["run_median"] / medians["linux"]["run_median"], "x", 1.25, at_least=False),
         claim("LoadLibrary to first verdict under Wine", medians["wine"]["first_verdict"], "ms", 1000, at_least=False),
     ]
