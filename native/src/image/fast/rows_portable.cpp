@@ -36,18 +36,10 @@ void FinishColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_
   for (int32_t c = 0; c < 3; ++c) Chosen(finish)(upper + c, lower + c, 4, w0, w1, n, finish, channel[c], out[c]);
 }
 
-void BytesGray(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* out) {
-  GrayBytes(upper, lower, w0, w1, 0, n, out);
-}
-
-void BytesColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* const out[3]) {
-  ColourBytes(upper, lower, w0, w1, 0, n, out);
-}
-
 }  // namespace
 
 const RowKernels& PortableKernels() {
-  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour, BytesGray, BytesColour};
+  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour};
   return kernels;
 }
 
