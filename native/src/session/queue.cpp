@@ -68,6 +68,7 @@ Queue::Source& Queue::OpenSource(uint32_t number) {
   Source& source = sources_[number];
   if (!source.made.empty()) return source;
   std::vector<std::unique_ptr<Item>> made;
+  made.reserve(depth_);
   for (uint32_t i = 0; i < depth_; ++i) made.push_back(std::make_unique<Item>());
   source.free.reserve(depth_);
   items_.reserve(made_ + depth_);

@@ -219,8 +219,8 @@ void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count,
 }
 
 // A large image, tile by tile, as many at once as the model takes.
-void RunTiled(Core& core, RunSlot& slot, const LnxImage& image, result::Storage* filling, result::ImageResult* result,
-              int64_t begin, int64_t queued_at) {
+void RunTiled(Core& core, const manifest::Tiling& tiling, RunSlot& slot, const LnxImage& image, result::Storage* filling,
+              result::ImageResult* result, int64_t begin, int64_t queued_at) {
   int64_t at = NowMicros();
   const auto lap = [&at] {
     const int64_t before = at;
@@ -230,7 +230,7 @@ void RunTiled(Core& core, RunSlot& slot, const LnxImage& image, result::Storage*
   const Inspection own = Receive(core, image, slot.developed.data(), result);
   LnxTimings& t = result->summary.timings;
   TileMerger& merger = slot.tiles;
-  PlaceTiles(own.roi, *core.tiling, &merger.tiles);
+  PlaceTiles(own.roi, tiling, &merger.tiles);
   merger.tile_of.clear();
   const bool blends = core.decoder->Blends();
   slot.blend_tile.reset();
@@ -316,7 +316,7 @@ result::Storage* RunImages(Core& core, RunSlot& slot, const LnxImage* images, ui
   }
   // Golden images were recorded as one input each; with the self-test's parameters they are run so again.
   if (core.tiling && parameters == nullptr) {
-    for (uint32_t i = 0; i < n; ++i) RunTiled(core, slot, images[i], filling.get(), &results[i], begin, queued_at);
+    for (uint32_t i = 0; i < n; ++i) RunTiled(core, *core.tiling, slot, images[i], filling.get(), &results[i], begin, queued_at);
     return filling.Release();
   }
   slot.targets.clear();
