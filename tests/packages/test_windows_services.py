@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from agent_plant import RunningReceiver, receiver_settings, running_receiver, wait_for
 from lnx_agent.evidence.verify import verify_folder
+from lnx_collector.historian.database import DATABASE
 
 from tools.dev.wine import Wine, windows_path
 
@@ -217,8 +218,7 @@ column = "온도"
             encoding="utf-8",
         )
         assert collector("install", "--config", config)["state"] == "running"
-        log = tmp_path / "수집/log/collector.log"
-        wait_for(log.exists, LONG)
+        wait_for((tmp_path / "수집" / DATABASE).exists, LONG)
         assert collector("stop")["state"] == "stopped"
         assert (tmp_path / "수집").is_dir()
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lnx_common.errors import PlantError
-from serial.tools import list_ports
 
 USB = "usb:"
 
@@ -15,6 +14,8 @@ def find_port(wanted: str) -> str:
     """
     if not wanted.lower().startswith(USB):
         return wanted
+    from serial.tools import list_ports  # asks much of Windows, which who names a port need not have
+
     parts = wanted[len(USB) :].split(":")
     vid, pid, serial = (*parts, "", "")[:3]
     seen = []
