@@ -113,7 +113,8 @@ void Floats(const View& view, int32_t planes, uint8_t* out) {
       uint8_t* to = out + (planes - 1 - plane);  // red comes first, and is written last
       bool numbers = true;
       for (int32_t x = 0; x < view.width; ++x) numbers &= FloatToByte(Load<float>(row, view.left + x), to + x * planes);
-      for (int32_t x = view.left; !numbers; ++x) {
+      if (numbers) continue;
+      for (int32_t x = view.left; x < view.left + view.width; ++x) {
         uint8_t unused;
         if (!FloatToByte(Load<float>(row, x), &unused)) RefuseNan(x, y);
       }
