@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -74,13 +75,17 @@ TEST(Cores, GoToTheModelThatWasServedLongestAgo) {
   ASSERT_TRUE(cores.Take(&many, 0));
   cores.Give(&many);
   ASSERT_TRUE(cores.Take(&busy, 0));
-  std::vector<char> order;  // written by whoever holds the one core
+  std::mutex writing;  // runs of one model hold the one core together
+  std::vector<char> order;
   std::vector<std::thread> threads;
   const auto run = [&](Cores::Account* model, char name) {
     const uint32_t before = cores.waiting();
     threads.emplace_back([&, model, name] {
       ASSERT_TRUE(cores.Take(model, 0));
-      order.push_back(name);
+      {
+        const std::lock_guard<std::mutex> lock(writing);
+        order.push_back(name);
+      }
       cores.Give(model);
     });
     UntilWaiting(cores, before + 1);
