@@ -46,7 +46,8 @@ ProtectSystem=full
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectControlGroups=yes
-{private_tmp}LockPersonality=yes
+PrivateTmp=yes
+LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
@@ -64,13 +65,10 @@ def unit_text(config: Path) -> str:
     secrets = secret_files(load_agent(config))
     credentials = "".join(f"LoadCredential={_escaped(path.name)}:{_escaped(str(path))}\n" for path in secrets)
     words = program_words()
-    return UNIT.format(
-        program=" ".join(_quoted(word) for word in words),
-        config=_quoted(str(config)),
-        folder=_escaped(str(config.parent)),
-        credentials=credentials,
-        private_tmp="" if any(_is_temporary(path) for path in (Path(words[0]), Path(__file__), config)) else "PrivateTmp=yes\n",
-    )
+    program = " ".join(_quoted(word) for word in words)
+    unit = UNIT.format(program=program, config=_quoted(str(config)), folder=_escaped(str(config.parent)), credentials=credentials)
+    hidden = any(_is_temporary(path) for path in (Path(words[0]), Path(__file__), config))
+    return unit.replace("PrivateTmp=yes\n", "") if hidden else unit
 
 
 def program_words() -> list[str]:
