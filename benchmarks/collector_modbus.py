@@ -60,11 +60,13 @@ def cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def measure(name: str, tags: int, command: list[str], server: Server, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """Starts a collector, lets it settle, and watches it for SECONDS."""
+def measure(
+    name: str, tags: int, command: list[str], folder: Path, server: Server, environment: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Starts a collector in a folder of its own (a peer leaves its logs where it starts), lets it settle, and watches it for SECONDS."""
     started = time.monotonic()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = psutil.Popen(command, env={**os.environ, **(environment or {})}, **quiet)
+    process = psutil.Popen(command, cwd=folder, env={**os.environ, **(environment or {})}, **quiet)
     try:
         while not server.requests():
             if time.monotonic() - started > 60 or process.poll() is not None:
@@ -184,7 +186,7 @@ def main() -> None:
                 folder.mkdir()
                 server = Server(program)
                 environment = {variable: f"{folder}/"} if variable else None
-                rows.append(measure(subject, tags, prepare(folder, tags, server.port), server, environment))
+                rows.append(measure(subject, tags, prepare(folder, tags, server.port), folder, server, environment))
                 server.stop()
         (Path(name) / "outage").mkdir()
         rows.append(outage(Path(name) / "outage", program))

@@ -18,14 +18,8 @@ from tools.dev.wine import Wine
 from .conftest import Model, settings
 
 TRIPLET = "x86_64-w64-mingw32-"
-# Part of every Windows 10; nothing that an installer would have to bring.
-SYSTEM_LIBRARIES = {
-    "kernel32.dll",
-    "msvcrt.dll",
-    "bcrypt.dll",
-    "crypt32.dll",
-    "advapi32.dll",
-}  # the last reads where the setup put the runtime pack
+# Part of every Windows 10; nothing that an installer would have to bring. advapi32 reads where the setup put the runtime pack.
+SYSTEM_LIBRARIES = {"kernel32.dll", "msvcrt.dll", "bcrypt.dll", "crypt32.dll", "advapi32.dll"}
 
 
 def tool(name: str, *words: str | Path) -> str:
