@@ -18,6 +18,8 @@ HEADERS_C = ("lnx/lnx.h",)
 HEADERS_CPP = ("lnx/lnx.h", "lnx/lnx.hpp")
 SERVICE_AREAS = ("common", "licensing", "collector", "agent")  # folders of tests/ that do not depend on the ONNX Runtime version
 NO_RUNTIME_AREAS = ("container", "decode", "handover", "image")  # the same, tested with the Python package
+STAGE_SECONDS = 1800  # none takes a third of it
+TESTS_FAILED = 1  # pytest's exit status when all ran and some failed
 FUZZ_TARGETS = ("container", "manifest", "license", "image", "evidence")
 
 
@@ -148,7 +150,7 @@ def fuzz(seconds: int) -> None:
         program = next(path for path in build.rglob(f"fuzz_{target}") if path.is_file())
         words = ROOT / "native/fuzz" / f"{target}.dict"
         limits = [f"-dict={words}"] if words.exists() else []
-        limits += [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
+        limits += [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0"]
         say(f"fuzzing {target} for {seconds} s")
         run([program, corpus, seeds, *limits], cwd=corpus)
 
@@ -156,6 +158,24 @@ def fuzz(seconds: int) -> None:
 def fuzz_briefly() -> None:
     """Ten seconds of fuzzing for each parser; `dev.py fuzz` takes ten minutes."""
     fuzz(10)
+
+
+def pytest_run(*words: str, env: dict[str, str]) -> None:
+    """Runs pytest. Tests that failed beside others run once more, alone: what a crowded machine did is told from what is wrong.
+
+    A test that fails alone fails the stage. The first failure stays in the output, and the last line says how many there were.
+    """
+    command = [str(PYTHON), "-m", "pytest", "-q", "--durations=8", *words]
+    beside = ["--cache-clear", "--timeout-method=thread"]  # a worker that hangs in C ends, and the others go on
+    try:
+        first = subprocess.run([*command, *beside], cwd=ROOT, env={**os.environ, **env}, check=False, timeout=STAGE_SECONDS)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"pytest did not end within {STAGE_SECONDS} s")
+    if first.returncode == TESTS_FAILED:
+        say("once more, alone: the tests that failed")
+        run([*command, "-n", "0", "--last-failed", "--last-failed-no-failures", "none"], env=env)
+    elif first.returncode != 0:
+        sys.exit(first.returncode)
 
 
 def python() -> None:
@@ -167,7 +187,7 @@ def python() -> None:
         env = {"LNX_RUNTIME_DIR": str(folder), "LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python")}
         once = NO_RUNTIME_AREAS if version != RUNTIMES[0] else ()
         elsewhere = [f"--ignore=tests/{area}" for area in (*SERVICE_AREAS, "windows", "packages", *once)]
-        run([PYTHON, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadfile", "tests", *elsewhere], env=env)
+        pytest_run("-m", "not slow", "-n", "2", "--dist", "loadfile", "tests", *elsewhere, env=env)
 
 
 def services() -> None:
@@ -177,7 +197,7 @@ def services() -> None:
     env = {"LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python"), "LNX_RUNTIME_DIR": str(folder)}
     areas = [f"tests/{area}" for area in SERVICE_AREAS if (ROOT / "tests" / area).exists()]
     if areas:
-        run([PYTHON, "-m", "pytest", "-q", "-m", "not slow", "-n", "4", "--dist", "loadfile", *areas], env=env)
+        pytest_run("-m", "not slow", "-n", "4", "--dist", "loadfile", *areas, env=env)
 
 
 def slow() -> None:
