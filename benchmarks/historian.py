@@ -18,7 +18,7 @@ import psutil
 import pyarrow as pa
 from _report import claim, figures, report
 from lnx_collector.config import HistorianSettings
-from lnx_collector.historian import Historian, parts
+from lnx_collector.historian import Historian, files, parts
 from lnx_collector.historian import columns as columns_module
 from lnx_collector.sample import Sample, good
 
@@ -129,7 +129,7 @@ def day_of_tags(folder: Path) -> dict[str, Any]:
             pa.array(times).cast(pa.timestamp("ns", "UTC")),
         ]
         table = pa.Table.from_arrays(columns, schema=columns_module.ARROW).take(np.arange(n).reshape(3600, 100).T.ravel())
-        part = parts.write_part(folder, table, store.stream)
+        part = files.publish_part(folder, lambda temporary, table=table: parts.write_part(temporary, table, store.stream))
         store._roller._enter(part)
         seq += n
     questions = {

@@ -6,9 +6,10 @@ keeps an idle agent small.
 
 from __future__ import annotations
 
-import io
 import sys
 from typing import TYPE_CHECKING
+
+from lnx_common.program import begin
 
 if TYPE_CHECKING:
     from lnx_common.windows_service import Service
@@ -17,20 +18,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Runs what the arguments ask for; the exit code is the process's."""
     words = sys.argv[1:] if arguments is None else arguments
-    if words == ["service", "host"]:
-        from lnx_common.windows_service import host
-
-        from lnx_agent.windows_service import SERVICE
-
-        return host(SERVICE)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
-    if words == ["--version"]:
-        from lnx_agent.identity import agent_version
-
-        print(f"lnx-edge {agent_version()}")
-        return 0
+    if (code := begin(words, _service)) is not None:
+        return code
     if words[:1] == ["run"] and len(words) == 2 and not words[1].startswith("-"):
         return _run(words[1])
     from lnx_common.service_cli import service_app, service_program

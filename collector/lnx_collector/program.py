@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lnx_common.program import begin
 
 if TYPE_CHECKING:
     from lnx_common.windows_service import Service
@@ -13,20 +15,12 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Runs what the arguments ask for; the exit code is the process's."""
     words = sys.argv[1:] if arguments is None else arguments
-    if words == ["service", "host"]:
-        from lnx_common.windows_service import host
+    if len(words) == 2 and words[0] == "parquet":  # a child of the collector, see there
+        from lnx_collector.historian.parquet_process import serve
 
-        from lnx_collector.service import SERVICE
-
-        return host(SERVICE)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
-    if words == ["--version"]:
-        from importlib.metadata import version
-
-        print(f"lnx-edge {version('lnx-edge')}")
-        return 0
+        serve(Path(words[1]))
+    if (code := begin(words, _service)) is not None:
+        return code
     from lnx_common.service_cli import service_app, service_program
 
     if sys.platform == "win32" and words[:1] == ["service"]:

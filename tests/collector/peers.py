@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import queue
 import shutil
 import socket
@@ -11,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 MODBUS = Path(__file__).parent / "modbus"
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
@@ -25,7 +27,7 @@ def build_modbus_server(folder: Path) -> Path:
     """The libmodbus server, compiled into ``folder``."""
     program = folder / "server"
     source = str(MODBUS / "libmodbus_server.c")
-    subprocess.run(["gcc", "-O1", "-I/usr/include/modbus", source, "-o", str(program), "-lmodbus", "-lpthread"], check=True)
+    subprocess.run(["gcc", "-O1", "-I/usr/include/modbus", source, "-o", str(program), "-lmodbus", "-lpthread"], check=True, timeout=120)
     return program
 
 
@@ -35,15 +37,62 @@ def start_modbus_server(program: Path, kind: str = "tcp", *arguments: str) -> Se
     return Server(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
 
 
+def opened(other_end: str, seconds: float = 20) -> None:
+    """Returns when this process has opened the near end of a serial line (`pty_pair`); where that cannot be seen, after a moment."""
+    near = os.path.realpath(Path(other_end).with_name("ttyA"))
+    deadline = time.monotonic() + seconds
+    handles = Path("/proc/self/fd")
+    while handles.exists() and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):  # a handle that was closed meanwhile
+            if any(os.path.realpath(handle) == near for handle in handles.iterdir()):
+                break
+        time.sleep(0.01)
+    time.sleep(0.2)  # the source sets the line up, and throws away what has come
+
+
+class Lines:
+    """The lines that a program prints, read by a thread: the program never waits for a reader, and waiting for a line has an end."""
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        assert stream is not None
+        self._stream = stream
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self._stream:
+            self._lines.put(line)
+        self._lines.put("")
+        self._stream.close()
+
+    def next(self, seconds: float = 60) -> str:
+        """The next line, "" when the program ended. Raises AssertionError when there is none in time."""
+        try:
+            line = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            raise AssertionError(f"no line within {seconds:g} s") from None
+        if not line:
+            self._lines.put("")  # whoever asks again hears it again
+        return line
+
+    def rest(self, seconds: float = 60) -> list[str]:
+        """All further lines until the program ends."""
+        found = []
+        while line := self.next(seconds):
+            found.append(line)
+        return found
+
+
 class Server:
     """A libmodbus server; commands as in libmodbus_server.c."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
+        self._lines = Lines(process.stdout)
         self.port = int(self._line() or 0)
 
     def _line(self) -> str:
-        return (self.process.stdout.readline() if self.process.stdout else "").strip()
+        return self._lines.next().strip()
 
     def tell(self, *commands: str) -> None:
         assert self.process.stdin
@@ -62,10 +111,9 @@ class Server:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream:
-                stream.close()
+        self.process.wait(10)
+        if self.process.stdin:
+            self.process.stdin.close()
 
 
 class Broker:
@@ -97,7 +145,11 @@ class Broker:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
 
 
 class Peer:
@@ -137,6 +189,6 @@ class Peer:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(10)
         if self.process.stdin:
             self.process.stdin.close()

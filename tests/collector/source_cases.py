@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Mapping
@@ -113,7 +114,27 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def run_case(case: Case, source: Any, watch: Callable[..., Seen], seconds: float = 10, until: Callable[[Seen], bool] | None = None) -> None:
+def beginning(source: Any) -> threading.Event:
+    """Is set when the source, which is to be run later, says that it works: from then on it hears what its device says."""
+    begun = threading.Event()
+    run = source.run
+
+    async def running(intake: Any) -> None:
+        well = intake.well
+
+        def heard(part: str = "") -> None:
+            if not part:
+                begun.set()
+            well(part)
+
+        intake.well = heard
+        await run(intake)
+
+    source.run = running
+    return begun
+
+
+def run_case(case: Case, source: Any, watch: Callable[..., Seen], seconds: float = 30, until: Callable[[Seen], bool] | None = None) -> None:
     """Runs the source until everything expected has come, and a moment longer; compares."""
     complete: list[float] = []
 

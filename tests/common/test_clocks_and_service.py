@@ -8,14 +8,24 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lnx_common.clocks import ClockWatch, Every, boot_id, plausible
 from lnx_common.service import Notifier, StopSignal, run_until_stopped
 
 SECOND = 10**9
+
+
+def ending(child: subprocess.Popen[Any]) -> subprocess.Popen[Any]:
+    """Kills it after two minutes, if it is there still: waiting for its next line has an end."""
+    limit = threading.Timer(120, child.kill)
+    limit.daemon = True
+    limit.start()
+    return child
 
 
 class HandClock:
@@ -102,7 +112,7 @@ def test_the_systems_own_clock_shows_a_jump(tmp_path: Path) -> None:
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    child = subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
+    child = ending(subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True))
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
     set_back = tmp_path / "set-back"
@@ -118,7 +128,7 @@ def test_a_service_that_listens_ends_at_once_and_one_that_hangs_is_ended(tmp_pat
             "import time, sys\nfrom lnx_common.service import *\ndef body(stop):\n    print('up', flush=True)\n    "
             f"{body}\nrun_until_stopped(body, stop_within=0.5)\n"
         )
-        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        child = ending(subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
         assert child.stdout is not None
         child.stdout.readline()
         child.send_signal(signal.SIGTERM)
@@ -138,6 +148,7 @@ def test_systemd_is_told(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
+        listener.settimeout(60)
         Notifier(address).send("READY=1")
         assert listener.recv(100) == b"READY=1"
     Notifier(address + "gone").send("READY=1")

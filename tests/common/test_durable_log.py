@@ -34,6 +34,15 @@ for name in range(3):
 """
 
 
+def crasher(path: Path) -> subprocess.Popen[bytes]:
+    """It writes until it is killed, here or after a minute: waiting for its next line has an end."""
+    child = subprocess.Popen([sys.executable, "-c", CRASHER, str(path)], stdout=subprocess.PIPE)
+    limit = threading.Timer(60, child.kill)
+    limit.daemon = True
+    limit.start()
+    return child
+
+
 def test_numbers_are_contiguous_over_many_threads_and_restarts(tmp_path: Path) -> None:
     seen: list[int] = []
     for _ in range(3):
@@ -42,7 +51,7 @@ def test_numbers_are_contiguous_over_many_threads_and_restarts(tmp_path: Path) -
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join()
+                thread.join(60)
     assert sorted(seen) == list(range(3 * 4 * 20 * 2))
 
 
@@ -50,13 +59,13 @@ def test_a_killed_process_keeps_every_record_it_was_told_is_kept(tmp_path: Path)
     path = tmp_path / "l.db"
     accepted: dict[int, bytes] = {}
     for _ in range(5):
-        child = subprocess.Popen([sys.executable, "-c", CRASHER, str(path)], stdout=subprocess.PIPE)
+        child = crasher(path)
         assert child.stdout is not None
         for _ in range(200):
             name, n, seq = child.stdout.readline().split()
             accepted[int(seq)] = name + b":" + n
         child.send_signal(signal.SIGKILL)
-        rest, _ = child.communicate()
+        rest, _ = child.communicate(timeout=60)
         for line in rest.split(b"\n")[:-1]:
             name, n, seq = line.split()
             accepted[int(seq)] = name + b":" + n
@@ -68,12 +77,12 @@ def test_a_killed_process_keeps_every_record_it_was_told_is_kept(tmp_path: Path)
 
 def test_a_cursor_is_stored_with_its_records_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "l.db"
-    child = subprocess.Popen([sys.executable, "-c", CRASHER, str(path)], stdout=subprocess.PIPE)
+    child = crasher(path)
     assert child.stdout is not None
     for _ in range(100):
         child.stdout.readline()
     child.kill()
-    child.communicate()
+    child.communicate(timeout=60)
     with DurableLog(path) as log:
         for name in range(3):
             last = max(int(e.body.split(b":")[1]) for e in log.read(0, 10**6) if e.body.startswith(b"%d:" % name))
@@ -95,8 +104,8 @@ def test_a_failing_record_refuses_its_caller_alone(tmp_path: Path) -> None:
         bad = log.submit([b"3", fail])
         good.append(log.submit([b"4"]))
         with pytest.raises(ValueError, match="no"):
-            bad.result()
-        assert sorted(future.result()[0] for future in good) == [0, 1, 2]
+            bad.result(60)
+        assert sorted(future.result(60)[0] for future in good) == [0, 1, 2]
 
 
 def test_numbers_go_on_after_everything_was_trimmed(tmp_path: Path) -> None:
@@ -136,7 +145,7 @@ with DurableLog(Path(sys.argv[1])) as log:
     assert log.read(kept[-1], 1)[0].body == b"after"
 print("ok")
 """
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "l.db")], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "l.db")], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() == "ok", done.stderr
 
 
@@ -221,7 +230,9 @@ def test_a_log_that_cannot_be_put_back_refuses_and_later_goes_on_with_the_same_n
 def test_a_second_instance_is_told_who_the_first_is(tmp_path: Path) -> None:
     with InstanceLock(tmp_path / "lock"):
         script = "import sys; from pathlib import Path; from lnx_common.files import InstanceLock; InstanceLock(Path(sys.argv[1]))"
-        done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "lock")], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / "lock")], capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode != 0
         assert f"process {os.getpid()}" in done.stderr
     InstanceLock(tmp_path / "lock").release()

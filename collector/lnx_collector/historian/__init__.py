@@ -2,6 +2,7 @@
 
 Layout of the data folder
     collector.sqlite      hot samples, tags, bookmarks of sources, cursors of sinks, losses, catalogue of parts (WAL, FULL)
+    samples/*.partial     being written, by the process that works on Parquet files
     samples/date=D/part-FIRST-LAST.parquet    cold samples, FIRST and LAST are sequence numbers; written once, never changed
     quarantine/           what was found damaged
     reserve               given up first when the disk is full

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from lnx_common.files import publish
+
+from lnx_collector.historian.part import FOLDER, Part
 
 
 def write_whole(path: Path, fill: Callable[[Path], None]) -> None:
@@ -22,6 +26,25 @@ def write_whole(path: Path, fill: Callable[[Path], None]) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def publish_part(data: Path, write: Callable[[Path], Part]) -> Part:
+    """``write`` makes a synced file with the name it is given; it then gets its own: after a crash there is the whole file or none.
+
+    The temporary name is used once, so that a process that a crash left behind cannot write into a file of its successor.
+    """
+    temporary = data / FOLDER / f"{uuid.uuid4().hex}.partial"
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        part = write(temporary)
+        path = data / part.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        publish(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # Windows: whoever writes it is just being ended; `Roller.tidy` finds it
+            temporary.unlink(missing_ok=True)
+        raise
+    return part
 
 
 def sha256(path: Path) -> str:

@@ -7,6 +7,7 @@ understood without its database. Folders are named by the day (UTC) in which the
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from lnx_collector.historian import files
 from lnx_collector.historian.part import FOLDER, Part
 
 
-def write_part(data: Path, table: pa.Table, stream: str, *, span: tuple[int, int] | None = None, suffix: str = "") -> Part:
-    """Writes a table of `columns.arrow_table`, not empty, as one durable file.
+def write_part(temporary: Path, table: pa.Table, stream: str, *, span: tuple[int, int] | None = None, suffix: str = "") -> Part:
+    """Writes a table of `columns.arrow_table`, not empty, as one synced file, and says what it is to be called.
 
     ``span``: the first and last number that it stands for, when not all between them are in it any more; ``suffix`` goes into its name.
     """
@@ -29,10 +30,10 @@ def write_part(data: Path, table: pa.Table, stream: str, *, span: tuple[int, int
     first_time = received[pc.index(table["seq"], seqs["min"]).as_py()].as_py()
     day = datetime.fromtimestamp(max(0, first_time) / 1e9, UTC).strftime("%Y-%m-%d")
     relative = f"{FOLDER}/date={day}/part-{first:012d}-{last:012d}{suffix}.parquet"
-    named = table.replace_schema_metadata({"lnx.stream": stream, "lnx.first_seq": str(first), "lnx.last_seq": str(last)})
-    path = data / relative
-    files.write_whole(path, lambda partial: write_table(named, partial))
-    return Part(relative, first, last, table.num_rows, path.stat().st_size, files.sha256(path), times["min"], times["max"])
+    write_table(table.replace_schema_metadata({"lnx.stream": stream, "lnx.first_seq": str(first), "lnx.last_seq": str(last)}), temporary)
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    return Part(relative, first, last, table.num_rows, temporary.stat().st_size, files.sha256(temporary), times["min"], times["max"])
 
 
 def write_table(table: pa.Table, path: Path) -> None:
@@ -63,8 +64,8 @@ def read_part(path: Path) -> pa.Table:
     return pq.read_table(path, partitioning=None, page_checksum_verification=True)
 
 
-def describe_part(data: Path, path: Path) -> Part | None:
-    """What the catalogue should say about a file, from the file itself; None when it is not a whole part."""
+def describe_part(data: Path, path: Path) -> tuple[Part, str] | None:
+    """What the catalogue should say about a file, and the stream that it belongs to, from the file itself; None when it is not whole."""
     try:
         table = read_part(path)
         metadata = table.schema.metadata or {}
@@ -73,10 +74,5 @@ def describe_part(data: Path, path: Path) -> Part | None:
         return None
     times = table["receive_time"].cast(pa.int64()).to_numpy()
     relative = path.relative_to(data).as_posix()
-    return Part(relative, first, last, table.num_rows, path.stat().st_size, files.sha256(path), int(times.min()), int(times.max()))
-
-
-def stream_of(path: Path) -> str:
-    """Identity of the historian that wrote the file; empty when the file does not say."""
-    metadata = pq.read_schema(path).metadata or {}
-    return str(metadata.get(b"lnx.stream", b"").decode())
+    part = Part(relative, first, last, table.num_rows, path.stat().st_size, files.sha256(path), int(times.min()), int(times.max()))
+    return part, metadata.get(b"lnx.stream", b"").decode()

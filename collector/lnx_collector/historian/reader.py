@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnx_collector.contract import Row
-from lnx_collector.historian import database, encoding, files, losses
+from lnx_collector.historian import database, encoding, losses
 from lnx_collector.historian.losses import Loss
+from lnx_collector.historian.parquet_process import ParquetProcessError
+from lnx_collector.historian.parquet_work import ParquetWork, ParquetWorker
 from lnx_collector.sample import Tag
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ VIEW = (
     " source_time::TIMESTAMPTZ AS source_time, server_time::TIMESTAMPTZ AS server_time, receive_time::TIMESTAMPTZ AS receive_time"
 )
 """Times to the microsecond, which all date functions take; `time` is the best known time of measurement."""
+NEXT_PART = "SELECT path, rows, sha256, last_seq FROM part WHERE last_seq > ? ORDER BY first_seq LIMIT 1"
 HOT = "SELECT seq, tag, value, quality, receive_time, source_offset, server_offset FROM sample"
 
 
@@ -52,19 +55,19 @@ class PartDamagedError(Exception):
 class Reader:
     """Opens its own connection on first use; safe from several threads, which then take turns."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, work: ParquetWorker | None = None) -> None:
+        """``work`` reads Parquet files for `rows_after`; None = in this process."""
         self._data = data
+        self._work = work or ParquetWork(data)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._tags: dict[int, Tag] = {}
-        self._open_part: tuple[str, pa.Table] | None = None
 
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
             self._connection = None
-            self._open_part = None
             self._tags = {}
 
     def all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -95,44 +98,38 @@ class Reader:
     # ── in order, for sinks ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def rows_after(self, seq: int, limit: int) -> list[Row]:
-        """The next samples after ``seq``, at most ``limit``. Empty when there is none yet."""
-        with self._lock:
-            connection = self._database()
-            connection.execute("BEGIN")  # one view of catalogue and rows
+        """The next samples after ``seq``, at most ``limit``. Empty when there is none yet.
+
+        Raises PartDamagedError, and OSError when the Parquet files cannot be read at the moment.
+        """
+        while True:
+            with self._lock:
+                connection = self._database()
+                connection.execute("BEGIN")  # one view of catalogue and rows
+                try:
+                    cold = connection.execute(NEXT_PART, (seq,)).fetchone()
+                    if cold is None:
+                        return self._hot_rows(connection, seq, limit)
+                finally:
+                    connection.execute("COMMIT")
+            path, rows, sha256, last_seq = cold
             try:
-                query = "SELECT path, rows, sha256, last_seq FROM part WHERE last_seq > ? ORDER BY first_seq LIMIT 1"
-                while (cold := connection.execute(query, (seq,)).fetchone()) is not None:
-                    if found := self._cold_rows(cold[0], cold[1], cold[2], seq, limit):
-                        return found
-                    seq = cold[3]  # a thinned part may end with samples that are not there any more
-                hot_from = int(connection.execute("SELECT value FROM meta WHERE key = 'hot_from'").fetchone()[0])
-                rows = connection.execute(f"{HOT} WHERE seq >= ? ORDER BY seq LIMIT ?", (max(seq + 1, hot_from), limit)).fetchall()
-                return [Row(row[0], encoding.sample_of(row[2:], tag := self._tag(row[1])), tag) for row in rows]
-            finally:
-                connection.execute("COMMIT")
-
-    def _cold_rows(self, path: str, rows: int, sha256: str, seq: int, limit: int) -> list[Row]:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from lnx_collector.historian import columns, parts
-
-        if self._open_part is None or self._open_part[0] != path:
-            try:
-                if files.sha256(self._data / path) != sha256:
-                    raise OSError("its SHA-256 is not the one it was written with")
-                table = parts.read_part(self._data / path)
-            except (OSError, pa.ArrowInvalid) as error:
+                found = self._work.rows(path, sha256, seq, limit)
+            except ParquetProcessError:
+                raise
+            except OSError as error:
+                if self.one("SELECT 1 FROM part WHERE path = ?", (path,)) is None:
+                    continue  # meanwhile it was joined or thinned
                 raise PartDamagedError(path, rows, error) from error
-            self._open_part = (path, table.take(pc.sort_indices(table["seq"])))
-        table = self._open_part[1]
-        begin = int(pc.sum(pc.less_equal(table["seq"], seq)).as_py() or 0)
-        by_name = {tag.name: tag for tag in self._all_tags()}
-        found = columns.samples_of(table.slice(begin, limit))
-        return [Row(number, sample, by_name.get(sample.tag) or Tag(sample.tag, "", "float")) for number, sample, _ in found]
+            if found:
+                by_name = {row[0]: Tag(*row) for row in self.all("SELECT name, source, kind, unit, description FROM tag")}
+                return [Row(number, sample, by_name.get(sample.tag) or Tag(sample.tag, "", "float")) for number, sample, _ in found]
+            seq = last_seq  # a thinned part may end with samples that are not there any more
 
-    def _all_tags(self) -> list[Tag]:
-        return [Tag(*row) for row in self._database().execute("SELECT name, source, kind, unit, description FROM tag")]
+    def _hot_rows(self, connection: sqlite3.Connection, seq: int, limit: int) -> list[Row]:
+        hot_from = int(connection.execute("SELECT value FROM meta WHERE key = 'hot_from'").fetchone()[0])
+        rows = connection.execute(f"{HOT} WHERE seq >= ? ORDER BY seq LIMIT ?", (max(seq + 1, hot_from), limit)).fetchall()
+        return [Row(row[0], encoding.sample_of(row[2:], tag := self._tag(row[1])), tag) for row in rows]
 
     # ── by SQL ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -17,18 +17,14 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lnx_collector.historian import losses
+from lnx_collector.historian import files, losses
 from lnx_collector.historian.losses import Loss
+from lnx_collector.historian.parquet_work import ParquetWorker, Thinned
 from lnx_collector.historian.part import Part
 from lnx_collector.historian.writer import Writer
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 log = logging.getLogger("lnx.collector.historian")
-ONE_OF = 4
 THINNEST = 3
 GRACE = 3600 * 10**9
 RETIRED_FOR = 60.0
@@ -67,35 +63,34 @@ def groups(catalogue: Sequence[Part], now: int, most: int) -> list[list[Part]]:
 class Rewriter:
     """Works on one data folder; its functions are called from the thread of the Roller."""
 
-    def __init__(self, data: Path, writer: Writer, stream: str) -> None:
+    def __init__(self, data: Path, writer: Writer, stream: str, work: ParquetWorker) -> None:
         self._data = data
+        self._work = work
         self._writer = writer
         self._stream = stream
         self._retired: list[tuple[float, Path]] = []
 
     def thin(self, part: Part, cursors: Mapping[str, int]) -> Part:
-        """Replaces a part by a thinner one and records what was dropped. Raises OSError or pyarrow.ArrowInvalid when it is damaged."""
-        import pyarrow.compute as pc
+        """Replaces a part by a thinner one and records what was dropped. Raises OSError when it is damaged or the disk refuses."""
+        made: list[Thinned] = []
 
-        table = self._read(part)
-        kept = table.filter(_one_of_four(table))
-        dropped = pc.filter(table["seq"], pc.invert(pc.is_in(table["seq"], value_set=kept["seq"])))
+        def write(temporary: Path) -> Part:
+            made.append(self._work.thin(part, f"-t{level(part) + 1}", cursors, self._stream, temporary))
+            return made[0].part
+
+        fresh = files.publish_part(self._data, write)
         span = (part.first_time, part.last_time)
-        records = [Loss("historian", "thinned", len(dropped), "", *span)]
-        for sink, seq in cursors.items():
-            if missed := pc.sum(pc.greater(dropped, seq)).as_py() or 0:
-                records.append(Loss(f"sink {sink}", "thinned", missed, "", *span))
-        suffix = f"-t{level(part) + 1}"
-        fresh = self._exchange([part], kept, suffix, records)
+        records = [Loss("historian", "thinned", made[0].dropped, "", *span)]
+        records += [Loss(f"sink {sink}", "thinned", missed, "", *span) for sink, missed in made[0].missed.items() if missed]
+        self._exchange([part], fresh, records)
         log.warning("thinned %s: %d of %d samples kept", part.path, fresh.rows, part.rows)
         return fresh
 
     def join(self, group: Sequence[Part]) -> Part:
-        """Replaces neighbouring parts by one with the same samples. Raises OSError or pyarrow.ArrowInvalid when one is damaged."""
-        import pyarrow as pa
-
-        table = pa.concat_tables([self._read(part) for part in group]).unify_dictionaries()
-        return self._exchange(group, table, "", [])
+        """Replaces neighbouring parts by one with the same samples. Raises OSError when one is damaged or the disk refuses."""
+        fresh = files.publish_part(self._data, lambda temporary: self._work.join(group, self._stream, temporary))
+        self._exchange(group, fresh, [])
+        return fresh
 
     def sweep(self, *, everything: bool = False) -> None:
         """Deletes replaced files whose minute is over; one that somebody holds open (Windows) is tried again later."""
@@ -109,24 +104,7 @@ class Rewriter:
                 waiting.append((since, path))
         self._retired = waiting
 
-    def _read(self, part: Part) -> pa.Table:
-        from lnx_collector.historian import files, parts
-
-        path = self._data / part.path
-        if files.sha256(path) != part.sha256:
-            raise OSError(f"{part.path}: its SHA-256 is not the one it was written with")
-        return parts.read_part(path)
-
-    def _exchange(self, old: Sequence[Part], table: pa.Table, suffix: str, records: Sequence[Loss]) -> Part:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from lnx_collector.historian import parts
-
-        order = pc.sort_indices(table.set_column(1, "tag", table["tag"].cast(pa.string())), [("tag", "ascending"), ("seq", "ascending")])
-        span = (old[0].first_seq, old[-1].last_seq)
-        fresh = parts.write_part(self._data, table.take(order), self._stream, span=span, suffix=suffix)
-
+    def _exchange(self, old: Sequence[Part], fresh: Part, records: Sequence[Loss]) -> None:
         def job(connection: sqlite3.Connection) -> None:
             connection.executemany("DELETE FROM part WHERE path = ?", [(part.path,) for part in old])
             connection.execute("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?)", fresh)
@@ -134,21 +112,3 @@ class Rewriter:
 
         self._writer.submit(job).result()
         self._retired += [(time.monotonic(), self._data / part.path) for part in old]
-        return fresh
-
-
-def _one_of_four(table: pa.Table) -> pa.Array:
-    """Which rows stay: those that are not Good, and every fourth Good one of each tag, in the order of their numbers."""
-    import numpy as np
-    import pyarrow as pa
-
-    tags = table["tag"].combine_chunks().cast(pa.string()).dictionary_encode().indices.to_numpy()
-    good = table["quality"].to_numpy() >> 30 == 0
-    seqs = table["seq"].to_numpy()
-    stays = ~good
-    chosen = np.flatnonzero(good)
-    chosen = chosen[np.lexsort((seqs[chosen], tags[chosen]))]
-    begins = np.flatnonzero(np.diff(tags[chosen], prepend=-1))
-    place = np.arange(len(chosen)) - np.repeat(begins, np.diff(np.append(begins, len(chosen))))
-    stays[chosen[place % ONE_OF == 0]] = True
-    return pa.array(stays)

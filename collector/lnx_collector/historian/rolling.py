@@ -8,6 +8,7 @@ rows deleted, a few thousand at a time so that nobody waits long for the databas
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import time
@@ -18,10 +19,10 @@ from pathlib import Path
 from lnx_collector.config import HistorianSettings
 from lnx_collector.historian import database, files, losses
 from lnx_collector.historian.losses import Loss
+from lnx_collector.historian.parquet_work import ParquetWorker
 from lnx_collector.historian.part import FOLDER, Part
 from lnx_collector.historian.rewriting import Rewriter, groups, thinnable
 from lnx_collector.historian.writer import Writer
-from lnx_collector.sample import Tag
 
 log = logging.getLogger("lnx.collector.historian")
 HOUR = 3600 * 10**9
@@ -30,7 +31,6 @@ FASTEST = 24
 """Deleting by age goes at most so many times as fast as time itself."""
 BATTERY_DEAD = 1_577_836_800 * 10**9  # 2020: a clock that tells an earlier time does not know it
 DELETE_AT_ONCE = 5_000
-CHUNK = 20_000
 HOT_SHARE = 4
 """The database is rolled early when it takes more than max_size / HOT_SHARE."""
 
@@ -38,13 +38,16 @@ HOT_SHARE = 4
 class Roller:
     """Works on one data folder; its functions are called from one thread at a time."""
 
-    def __init__(self, data: Path, settings: HistorianSettings, writer: Writer, stream: str, *, now: Callable[[], int]) -> None:
+    def __init__(
+        self, data: Path, settings: HistorianSettings, writer: Writer, stream: str, work: ParquetWorker, *, now: Callable[[], int]
+    ) -> None:
         self._data = data
+        self._work = work
         self._settings = settings
         self._writer = writer
         self._stream = stream
         self._now = now
-        self._rewriter = Rewriter(data, writer, stream)
+        self._rewriter = Rewriter(data, writer, stream, work)
         self._may_age = DAY
         self._aged_at = time.monotonic()
 
@@ -56,17 +59,20 @@ class Roller:
         connection = database.open_reader(self._data / database.DATABASE)
         try:
             while (span := self._due(connection, now, everything or self._hot_is_large())) is not None:
-                from lnx_collector.historian import columns, parts  # pyarrow: only once there is something to roll
-
-                rows = connection.execute("SELECT * FROM sample WHERE seq BETWEEN ? AND ? ORDER BY seq", span)
-                tags = {row[0]: Tag(*row[1:]) for row in connection.execute("SELECT id, name, source, kind, unit, description FROM tag")}
-                table = columns.arrow_table(iter(partial(rows.fetchmany, CHUNK), []), tags)
-                self._enter(parts.write_part(self._data, table, self._stream))
+                self._enter(files.publish_part(self._data, partial(self._rolled, connection, span)))
                 written += 1
         finally:
             connection.close()
         self._delete_rolled()
         return written
+
+    def _rolled(self, connection: sqlite3.Connection, span: tuple[int, int], temporary: Path) -> Part:
+        """The part of ``span``, written with a temporary name. Raises OSError when it does not hold what the database does."""
+        part = self._work.roll(span, self._stream, temporary)
+        rows = connection.execute("SELECT count(*) FROM sample WHERE seq BETWEEN ? AND ?", span).fetchone()[0]
+        if part.rows != rows:
+            raise OSError(f"{part.path} was written with {part.rows} samples, but {rows} are there")
+        return part
 
     def _due(self, connection: sqlite3.Connection, now: int, everything: bool) -> tuple[int, int] | None:
         """First and last number of the next part; None when none is due."""
@@ -125,7 +131,8 @@ class Roller:
         """Removes half-written files, enters or removes files that the catalogue does not know, and deletes rolled rows."""
         folder = self._data / FOLDER
         for torn in folder.rglob("*.partial"):
-            torn.unlink()
+            with contextlib.suppress(PermissionError):  # Windows: the process that the crash left behind ends in a moment
+                torn.unlink()
         connection = database.open_reader(self._data / database.DATABASE)
         try:
             known = dict(connection.execute("SELECT path, rows FROM part").fetchall())
@@ -142,12 +149,11 @@ class Roller:
     def _unknown(self, path: Path) -> None:
         """A file that was renamed, but not entered before the crash: its rows are hot still, or in the parts that it was to replace or was
         replaced by. One whose rows are nowhere else (the catalogue was damaged) is entered."""
-        from lnx_collector.historian import parts
-
-        part = parts.describe_part(self._data, path)
-        if part is None:
+        described = self._work.describe(path.relative_to(self._data).as_posix())
+        if described is None:
             self._quarantine(path)
             return
+        part, _ = described
 
         def job(connection: sqlite3.Connection) -> None:
             span = (part.first_seq, part.last_seq)

@@ -16,6 +16,7 @@ from typing import Any
 
 from lnx_collector.historian import database, losses
 from lnx_collector.historian.losses import Loss
+from lnx_collector.historian.parquet_work import ParquetWorker
 from lnx_collector.historian.part import FOLDER
 
 LEAP = 2**32
@@ -24,7 +25,7 @@ STRIDE = 4096
 SMALLEST_ROW = 16  # bytes
 
 
-def salvage(path: Path, quarantine: Path, now: int) -> tuple[sqlite3.Connection, Path, int]:
+def salvage(path: Path, quarantine: Path, now: int, work: ParquetWorker) -> tuple[sqlite3.Connection, Path, int]:
     """Moves ``path`` aside and opens a new database there with what was readable.
 
     Returns the connection, where the damaged file is now, and how many samples were lost for certain.
@@ -43,7 +44,7 @@ def salvage(path: Path, quarantine: Path, now: int) -> tuple[sqlite3.Connection,
         for table in database.COPIED_TABLES:
             _copy(damaged, connection, table)
         room = sum(beside.stat().st_size for beside in quarantine.glob(aside.name + "*")) // SMALLEST_ROW
-        _adopt(path.parent, connection)
+        _adopt(path.parent, connection, work)
         lost = _copy_samples(damaged, connection, now, room)
         connection.execute("COMMIT")
     finally:
@@ -61,19 +62,19 @@ def _copy(damaged: sqlite3.Connection, new: sqlite3.Connection, table: str) -> N
         return  # the rows before the damage are copied
 
 
-def _adopt(data: Path, new: sqlite3.Connection) -> None:
+def _adopt(data: Path, new: sqlite3.Connection, work: ParquetWorker) -> None:
     """Enters the Parquet files that the catalogue does not name, and takes the stream's identity from them when it was lost."""
-    from lnx_collector.historian import parts
-
     known = {row[0] for row in new.execute("SELECT path FROM part")}
     for path in sorted((data / FOLDER).rglob("*.parquet")):
-        if path.relative_to(data).as_posix() in known:
+        relative = path.relative_to(data).as_posix()
+        if relative in known:
             continue
-        part = parts.describe_part(data, path)
-        if part is None:
+        described = work.describe(relative)
+        if described is None:
             continue  # a half-written or damaged file: left to Roller.tidy
+        part, stream = described
         new.execute("INSERT OR IGNORE INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?)", part)
-        if not known and (stream := parts.stream_of(path)):
+        if not known and stream:
             new.execute("INSERT OR REPLACE INTO meta VALUES ('stream', ?)", (stream,))
 
 

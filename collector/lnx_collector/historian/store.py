@@ -22,6 +22,7 @@ from lnx_collector.config import HistorianSettings
 from lnx_collector.contract import Row
 from lnx_collector.historian import database, encoding, losses
 from lnx_collector.historian.losses import Loss
+from lnx_collector.historian.parquet_work import ParquetWork, ParquetWorker
 from lnx_collector.historian.reader import PartDamagedError, Reader
 from lnx_collector.historian.reserve import Reserve
 from lnx_collector.historian.rolling import Roller
@@ -36,15 +37,24 @@ Trouble = Callable[[PlantError | None], None]
 class Historian:
     """One data folder, opened by one process."""
 
-    def __init__(self, data: Path, settings: HistorianSettings | None = None, *, trouble: Trouble | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        settings: HistorianSettings | None = None,
+        *,
+        trouble: Trouble | None = None,
+        work: ParquetWorker | None = None,
+    ) -> None:
         """Opens ``data``, makes it when it is missing, repairs it when it is damaged.
 
         ``trouble`` hears of a disk that refuses (703) or a damaged file (704), and None when writing works again.
+        ``work`` does what has to do with Parquet: None = in this process, which then needs the memory for pyarrow.
         Raises PlantError 703 when the folder cannot be used at all.
         """
         self.data = data
         self.settings = settings or HistorianSettings()
         self._tell: Trouble = trouble or (lambda error: None)
+        self._work = work or ParquetWork(data)
         self._path = data / database.DATABASE
         self._lock = threading.Lock()
         self._space = threading.Event()
@@ -70,8 +80,8 @@ class Historian:
             in_place=lambda: self._held.in_place(),
             put_back=self._put_back,
         )
-        self._reader = Reader(data)
-        self._roller = Roller(data, self.settings, self._writer, self.stream, now=time.time_ns)
+        self._reader = Reader(data, self._work)
+        self._roller = Roller(data, self.settings, self._writer, self.stream, self._work, now=time.time_ns)
         self._roller.tidy()
         self.accepted = 0
 
@@ -86,7 +96,7 @@ class Historian:
             return self._salvage(error)
 
     def _salvage(self, error: sqlite3.Error) -> sqlite3.Connection:
-        connection, aside, lost = salvage(self._path, self.data / "quarantine", time.time_ns())
+        connection, aside, lost = salvage(self._path, self.data / "quarantine", time.time_ns(), self._work)
         self._tell(PlantError(704, where=str(self._path), found=f"{error}; {lost} samples lost, the rest saved", expected=f"see {aside}"))
         return connection
 
@@ -290,15 +300,22 @@ class Historian:
 
         It takes a moment: call it from a thread of its own, about every ten seconds.
         """
-        self._roll(everything=False)
-        self._roller.compact(time.time_ns())
+        try:
+            self._roll(everything=False)
+            self._roller.compact(time.time_ns())
+        finally:  # a disk that is too full to roll is just the one that needs its size kept
+            self._keep_size()
+            self._work.rest()
+        self.reserve.fill()
+
+    def _keep_size(self) -> None:
         fits = self._roller.keep_size(time.time_ns())
-        if fits:
-            self._space.set()
-        else:
+        if not fits:
             self._space.clear()
             self._tell(PlantError(703, where=str(self.data), found="historian.max_size is reached and historian.when_full is wait"))
-        self.reserve.fill()
+        elif not self._space.is_set():
+            self._space.set()
+            self._tell(None)
 
     def roll_now(self) -> None:
         """Rolls everything that is hot."""
@@ -314,5 +331,6 @@ class Historian:
     def close(self) -> None:
         """Writes what is queued and closes the files."""
         self._space.set()
+        self._work.close()
         self._writer.close()
         self._reader.close()

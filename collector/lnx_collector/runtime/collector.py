@@ -22,6 +22,7 @@ from lnx_common.files import InstanceLock
 from lnx_collector.config import Config, load_config
 from lnx_collector.contract import SinkContext, SinkSettings, SourceContext, SourceSettings
 from lnx_collector.historian import Historian
+from lnx_collector.historian.parquet_process import ParquetProcess
 from lnx_collector.runtime.delivery import SinkRunner
 from lnx_collector.runtime.events import EventLog
 from lnx_collector.runtime.health import RUNNING, Health
@@ -58,7 +59,8 @@ class Collector:
         self._tasks: list[asyncio.Task[None]] = []
         self._lock = InstanceLock(config.data / "lock")
         try:
-            self.historian = Historian(config.data, config.historian, trouble=self._historian_trouble)
+            work = ParquetProcess(config.data)
+            self.historian = Historian(config.data, config.historian, trouble=self._historian_trouble, work=work)
         except BaseException:
             self._lock.release()
             raise
@@ -156,13 +158,19 @@ class Collector:
             await self._keep(self.pipeline.tick(self.now()))
 
     async def _maintain(self) -> None:
+        told: PlantError | None = None
         while True:
             await asyncio.sleep(MAINTAIN)
             try:
                 await asyncio.to_thread(self.historian.maintain)
             except Exception as error:
                 log.exception("maintenance of the historian")
-                self._historian_trouble(PlantError(703, where=str(self.config.data), found=str(error)))
+                told = PlantError(703, where=str(self.config.data), found=str(error))
+                self._historian_trouble(told)
+            else:
+                if told is not None and self.trouble is told:
+                    self._historian_trouble(None)
+                told = None
 
     # ── reload ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

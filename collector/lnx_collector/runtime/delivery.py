@@ -54,7 +54,13 @@ class SinkRunner:
         failures = 0
         try:
             while True:
-                rows = await asyncio.to_thread(self._historian.rows_after, cursor, self.settings.batch)
+                try:
+                    rows = await asyncio.to_thread(self._historian.rows_after, cursor, self.settings.batch)
+                except OSError as error:
+                    failures += 1
+                    self._tell(PlantError(703, where=str(self._historian.data), found=str(error)))
+                    await asyncio.sleep(pause_after(failures, self.settings.backoff_max, random.random()))
+                    continue
                 self.health.behind = max(0, self._historian.last_seq - cursor)
                 if not rows:
                     await asyncio.sleep(LOOK_AGAIN)

@@ -25,6 +25,7 @@ from lnx_collector.sources.camera.grabbing import SLOTS
 from lnx_collector.sources.camera.source import CameraSource
 from lnx_common.config import ConfigError
 from lnx_common.errors import PlantError
+from peers import Lines
 
 HERE = Path(__file__).parent
 Watch = Callable[..., Seen]
@@ -96,7 +97,7 @@ def test_a_network_camera_that_goes_away_is_told_and_connected_again(tmp_path: P
                 time.sleep(0.1)
         finally:
             server.kill()
-            server.wait()
+            server.wait(10)
         assert caught.value.status == 701 and "no picture" in caught.value.found
         pictures += len(seen.samples)
         assert files.read(tmp_path / str(seen.samples[-1].value)).shape == (48, 64, 3)
@@ -141,7 +142,7 @@ def test_a_driver_that_does_not_return_is_not_opened_twice(tmp_path: Path) -> No
 
     stuck = threading.Event()
     device = str(video(tmp_path / "a.mp4", 3, 30))
-    thread = threading.Thread(target=stuck.wait)
+    thread = threading.Thread(target=lambda: stuck.wait(60))
     thread.start()
     grabbing._at_work[device] = thread
     try:
@@ -149,7 +150,7 @@ def test_a_driver_that_does_not_return_is_not_opened_twice(tmp_path: Path) -> No
             asyncio.run(camera(tmp_path, device).run(Seen()))
     finally:
         stuck.set()
-        thread.join()
+        thread.join(60)
     seen = Seen()
     asyncio.run(camera(tmp_path, device, fps=30).run(seen))
     assert seen.samples
@@ -183,7 +184,7 @@ def test_an_rtsp_camera_gives_pictures(tmp_path: Path, watch: Watch) -> None:
     server = subprocess.Popen(["/usr/bin/python3", str(HERE / "rtsp_server.py")], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout
-        port = server.stdout.readline().strip()
+        port = Lines(server.stdout).next().strip()
         if not port:
             pytest.skip("GStreamer's RTSP server is not installed: apt-get install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good")
         seen = watch(camera(tmp_path, f"rtsp://127.0.0.1:{port}/cam", fps=10, timeout=10), 30, lambda seen: len(seen.samples) >= 10)
@@ -191,4 +192,4 @@ def test_an_rtsp_camera_gives_pictures(tmp_path: Path, watch: Watch) -> None:
         assert files.read(tmp_path / str(seen.samples[0].value)).shape == (240, 320, 3)
     finally:
         server.kill()
-        server.wait()
+        server.wait(10)

@@ -81,8 +81,9 @@ def test_after_a_crash_reading_goes_on_where_the_samples_were_durable(tmp_path: 
         import asyncio
 
         task = asyncio.create_task(source(tmp_path).run(again))
-        while not again.samples:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while not again.samples:
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
         task.cancel()
 

@@ -1,4 +1,4 @@
-"""Accepts samples, one after the other, and says so: python io_error_child.py FOLDER. Also rolls; prints trouble as it is told."""
+"""Accepts samples one by one and says so; also rolls, and tells of trouble: python io_error_child.py FOLDER apart|here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lnx_collector.config import HistorianSettings
 from lnx_collector.historian import Historian
+from lnx_collector.historian.parquet_process import ParquetProcess
 from lnx_collector.sample import good
 from lnx_common.errors import PlantError
 
@@ -33,7 +34,9 @@ def maintain(store: Historian) -> None:
 
 
 if __name__ == "__main__":
-    store = Historian(Path(sys.argv[1]), HistorianSettings(commit_interval=0.0, reserve=0, part_rows=100), trouble=told)
+    data = Path(sys.argv[1])
+    work = ParquetProcess(data) if sys.argv[2] == "apart" else None
+    store = Historian(data, HistorianSettings(commit_interval=0.0, reserve=0, part_rows=100), trouble=told, work=work)
     threading.Thread(target=maintain, args=(store,), daemon=True).start()
     n = 0
     while True:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from lnx_collector.config import HistorianSettings
 from lnx_collector.historian import Historian
+from lnx_collector.historian.parquet_process import ParquetProcess
 from lnx_collector.sample import good
 from lnx_common.errors import PlantError
 
@@ -66,8 +67,11 @@ def test_on_a_really_full_disk_sources_wait_and_when_there_is_room_again_nothing
     store.close()
 
 
-def test_rolling_on_a_full_disk_leaves_no_half_file_and_loses_nothing(small_disk: Path) -> None:
-    store = Historian(small_disk / "data", HistorianSettings(commit_interval=0.0, reserve=0, part_rows=50_000))
+@pytest.mark.parametrize("where", ["here", "apart"])
+def test_rolling_on_a_full_disk_leaves_no_half_file_and_loses_nothing(small_disk: Path, where: str) -> None:
+    data = small_disk / "data"
+    settings = HistorianSettings(commit_interval=0.0, reserve=0, part_rows=50_000)
+    store = Historian(data, settings, work=ParquetProcess(data) if where == "apart" else None)
     count = 20_000
     store.submit("s", [good("a", (i * 7919 % 100_003) / 7, T0 + i * 997) for i in range(count)]).result(10)
     free = os.statvfs(small_disk)

@@ -27,18 +27,18 @@ def failing_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if sys.platform != "linux" or not shutil.which("gcc"):
         pytest.skip("needs gcc on Linux")
     library = tmp_path_factory.mktemp("failing") / "failing_disk.so"
-    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", str(HERE / "failing_disk.c"), "-o", str(library), "-ldl"], check=True)
+    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", str(HERE / "failing_disk.c"), "-o", str(library), "-ldl"], check=True, timeout=120)
     return library
 
 
 class Child:
     """A historian in a process of its own, on a disk that can be switched to fail."""
 
-    def __init__(self, library: Path, folder: Path) -> None:
+    def __init__(self, library: Path, folder: Path, where: str) -> None:
         self.data = folder / "data"
         self._switch = folder / "switch"
         env = {**os.environ, "LD_PRELOAD": str(library), "FAIL_FOLDER": str(self.data), "FAIL_SWITCH": str(self._switch)}
-        command = [sys.executable, str(HERE / "io_error_child.py"), str(self.data)]
+        command = [sys.executable, str(HERE / "io_error_child.py"), str(self.data), where]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
         self.accepted = -1
         self.troubles: list[str] = []
@@ -68,12 +68,13 @@ class Child:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(10)
 
 
-@pytest.fixture
-def child(failing_disk: Path, tmp_path: Path) -> Iterator[Child]:
-    one = Child(failing_disk, tmp_path)
+@pytest.fixture(params=["here", "apart"])
+def child(failing_disk: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Child]:
+    """Parquet is worked on in its process, or in one of its own, which meets the failing disk, too."""
+    one = Child(failing_disk, tmp_path, request.param)
     yield one
     one.kill()
 

@@ -13,8 +13,9 @@ from lnx_collector import quality as q
 from lnx_collector.config import HistorianSettings
 from lnx_collector.historian import Historian, database
 from lnx_collector.historian.columns import ARROW
+from lnx_collector.historian.parquet_work import one_of_four
 from lnx_collector.historian.part import Part
-from lnx_collector.historian.rewriting import _one_of_four, groups, level
+from lnx_collector.historian.rewriting import groups, level
 from lnx_collector.sample import bad, good
 
 HOUR = 3600 * 10**9
@@ -155,7 +156,7 @@ def test_one_of_four_is_what_the_plain_rule_says(rows: list[tuple[str, bool]]) -
     columns = {"seq": range(len(rows)), "tag": [tag for tag, _ in rows], "quality": [0 if fine else q.BAD for _, fine in rows]}
     table = pa.table({name: pa.array(column, ARROW.field(name).type if name != "tag" else pa.string()) for name, column in columns.items()})
     shuffled = table.take(pa.array(sorted(range(len(rows)), key=lambda i: (rows[i][0], i)), pa.int64()))
-    stays = dict(zip(shuffled["seq"].to_pylist(), _one_of_four(shuffled).to_pylist(), strict=True))
+    stays = dict(zip(shuffled["seq"].to_pylist(), one_of_four(shuffled).to_pylist(), strict=True))
     assert [stays[i] for i in range(len(rows))] == plain
 
 

@@ -261,7 +261,7 @@ def test_rtu_noise_on_the_line_is_no_value(pty_pair: Any, watch: Watch) -> None:
         seen = watch(rtu(ours, [{"name": "a", "address": 0}]), 1.5, lambda seen: bool(seen.samples))
     finally:
         noise.kill()
-        noise.wait()
+        noise.wait(10)
     assert all(s.value is None for s in seen.samples)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peers import Lines
 
 HERE = Path(__file__).parent
 
@@ -27,12 +28,12 @@ class OpcuaServer:
         shutil.copy(HERE / "server.js", modules / "server.js")
         command = ["node", str(modules / "server.js"), str(port), str(seed), str(count), str(folder / "pki")]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._lines = Lines(self.process.stdout)
         self.port = int(self._answer()["port"])
         self.url = f"opc.tcp://127.0.0.1:{self.port}"
 
     def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout
-        for line in self.process.stdout:
+        while line := self._lines.next():
             if line.startswith("{"):
                 found: dict[str, Any] = json.loads(line)
                 return found
@@ -48,10 +49,9 @@ class OpcuaServer:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream:
-                stream.close()
+        self.process.wait(10)
+        if self.process.stdin:
+            self.process.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,12 @@
 //   {"set": {"name": value}}    {"status": {"name": code}}    {"remove": "name"}    {"add": "name"}
 //   {"change": {"count": N, "ms": M}}   N variables v0.. change every M ms      {"sessions": true}   {"kill": "subscriptions"|"sessions"}
 // Arguments: port, seed of the numeric node ids, number of variables v0.., certificate folder.
+const dns = require("dns");
+const os = require("os");
+const lookup = dns.lookup;
+// It asks for the name of its own machine, which takes minutes where a name server is set but not reachable. No name does as well.
+dns.lookup = (name, ...rest) => (name === os.hostname() ? rest[rest.length - 1](new Error("not asked for")) : lookup(name, ...rest));
+dns.lookupService = (address, port, done) => done(new Error("not asked for"));
 const { OPCUAServer, Variant, DataType, StatusCodes, makeStatusCode } = require("node-opcua");
 const { OPCUACertificateManager } = require("node-opcua");
 const readline = require("readline");

@@ -194,10 +194,10 @@ def test_browse_lists_variables_with_a_configuration_that_works(opcua: Any, tmp_
     command = [sys.executable, "-m", "lnx_collector"]
     environment = {**os.environ, "LNX_LANG": "en"}
     printed = subprocess.run(
-        [*command, "browse", opcua.url, "--path", "/Objects"], capture_output=True, text=True, env=environment, check=True
+        [*command, "browse", opcua.url, "--path", "/Objects"], capture_output=True, text=True, env=environment, timeout=120, check=True
     ).stdout
     assert 'path = "/Objects/ns2:Line1/ns2:Temperature"' in printed and 'ns2 = "urn:factory:line1"' in printed
     proposed = tmp_path / "proposed.toml"
     proposed.write_text(printed, encoding="utf-8")
-    probed = subprocess.run([*command, "probe", str(proposed)], capture_output=True, text=True, env=environment, check=False)
+    probed = subprocess.run([*command, "probe", str(proposed)], capture_output=True, text=True, env=environment, timeout=120, check=False)
     assert probed.returncode == 0, probed.stdout + probed.stderr

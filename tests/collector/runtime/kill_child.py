@@ -1,6 +1,7 @@
 """Accepts samples as fast as it can and prints the number of each only after it was accepted: the oracle's obligations.
 
-python kill_child.py FOLDER FIRST       value of sample n = f(n); parts are small, so that kills also hit the rolling
+python kill_child.py FOLDER FIRST apart|here    value of sample n = f(n); parts are small, so that kills also hit the rolling;
+                                                "apart": Parquet in a process of its own, as in the collector
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from lnx_collector.config import HistorianSettings
 from lnx_collector.historian import Historian
+from lnx_collector.historian.parquet_process import ParquetProcess
 from lnx_collector.sample import good
 
 SETTINGS = HistorianSettings(commit_interval=0.002, reserve=0, part_rows=200)
@@ -21,8 +23,8 @@ def value(n: int) -> float:
     return float(n * 7919 % 1_000_003) / 8
 
 
-async def main(folder: Path, first: int) -> None:
-    store = Historian(folder, SETTINGS)
+async def main(folder: Path, first: int, work: ParquetProcess | None) -> None:
+    store = Historian(folder, SETTINGS, work=work)
     lanes = 4
 
     async def lane(k: int) -> None:
@@ -43,4 +45,4 @@ async def main(folder: Path, first: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), ParquetProcess(Path(sys.argv[1])) if sys.argv[3] == "apart" else None))

@@ -91,7 +91,7 @@ class Sender:
 
     def stop(self) -> None:
         self._ending.set()
-        self._thread.join()
+        self._thread.join(60)
         time.sleep(1)  # the last acknowledgements
         self._client.disconnect()
         self._client.loop_stop()
@@ -206,7 +206,7 @@ class Soak:
     def _kill(self) -> None:
         self._end_life()
         self._collector.kill()
-        self._collector.wait()
+        self._collector.wait(60)
         self.outcome.kills += 1
         self._start()
 

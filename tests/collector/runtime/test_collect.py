@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from lnx_collector import quality as q
 from lnx_collector.historian import Historian
+from peers import Lines
 
 LNX = [sys.executable, "-m", "lnx_collector"]
 
@@ -41,13 +42,10 @@ class Running:
         self.events = path.parent / "events"
         environment = {**os.environ, "LNX_LANG": "en", "LNX_EVENT_DIR": str(self.events)}
         self.process = subprocess.Popen([*LNX, "run", str(path)], stderr=subprocess.PIPE, text=True, env=environment)
-        assert self.process.stderr
-        for line in self.process.stderr:
-            if line.startswith("collecting"):
-                self.url = line.split()[-1].rsplit("/", 1)[0]
-                break
-        else:
-            raise AssertionError("ended before it collected")
+        lines = Lines(self.process.stderr)  # read on, so that a collector that says much never waits for us
+        while not (line := lines.next()).startswith("collecting"):
+            assert line, "ended before it collected"
+        self.url = line.split()[-1].rsplit("/", 1)[0]
 
     def get(self, path: str) -> str:
         with urllib.request.urlopen(self.url + path, timeout=5) as answer:
@@ -73,9 +71,7 @@ class Running:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
-        if self.process.stderr:
-            self.process.stderr.close()
+        self.process.wait(10)
 
 
 @pytest.fixture
@@ -97,7 +93,7 @@ def command(*arguments: object, lang: str = "en") -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         env={**os.environ, "LNX_LANG": lang, "COLUMNS": "200"},
-        timeout=30,
+        timeout=90,
         check=False,
     )
 
@@ -180,7 +176,7 @@ def test_a_source_that_fails_goes_bad_once_comes_back_and_disturbs_no_other(
     collector = run(config(tmp_path, one.port, extra))
     collector.until(lambda status: all(source["state"] == "running" for source in status["sources"]))
     other.process.kill()
-    other.process.wait()
+    other.process.wait(10)
     broken = collector.until(lambda status: status["sources"][1]["state"] == "waiting" and status["sources"][1]["restarts"] >= 2)
     assert "LNX-701" in broken["sources"][1]["error"] and broken["sources"][0]["state"] == "running"
     revived = start_server("tcp", str(other.port))

@@ -19,7 +19,7 @@ def test_threads_write_whole_lines_with_rising_numbers(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     log.close()
     assert [line["seq"] for line in lines(tmp_path)] == list(range(1, 801))
 

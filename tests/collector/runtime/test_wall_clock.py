@@ -104,7 +104,10 @@ def test_a_pc_that_wakes_up_in_2001_collects_and_tells_when_its_clock_is_put_rig
         _wait(lambda: [one["kind"] for one in clocks()] == ["unsynchronised", "corrected"])
     finally:
         child.send_signal(signal.SIGTERM)
-        child.wait(20)
+        try:
+            child.wait(20)
+        finally:
+            child.kill()
     corrected = clocks()[1]
     assert corrected["seconds"] > 20 * 365 * 86400 and corrected["first_seq"] == 1
 

@@ -23,6 +23,7 @@ from lnx_collector.sources.framing import CHECKS, Frames, crc16_modbus, without_
 from lnx_collector.sources.nmea import Receiver, checked_sentence
 from lnx_collector.sources.serial_ports import find_port
 from lnx_common.errors import PlantError
+from peers import opened
 
 Watch = Callable[..., Seen]
 CAPTURES = sorted((Path(__file__).parent / "captures").glob("*.log"))
@@ -40,11 +41,14 @@ def scale(port: str, **options: Any) -> Any:
     return source("serial", port, **{"regex": REGEX, "tag": TAGS, **options})
 
 
-def write(port: str, pieces: Iterable[bytes], pause: float = 0.02) -> threading.Thread:
-    """Writes into the other end of the line, piece by piece."""
+def write(port: str, pieces: Iterable[bytes]) -> threading.Thread:
+    """Writes into the other end of the line, piece by piece, once a source of this process has opened it."""
+    return send(port, pieces, lambda: opened(port), 0.02)
 
+
+def send(port: str, pieces: Iterable[bytes], ready: Callable[[], None], pause: float) -> threading.Thread:
     def run() -> None:
-        time.sleep(0.3)
+        ready()
         with contextlib.suppress(OSError), Path(port).open("wb", buffering=0) as line:  # the line is gone when the test is over
             for piece in pieces:
                 line.write(piece)
@@ -72,7 +76,7 @@ def test_a_device_that_answers_only_when_asked_is_asked(pty_pair: Any, watch: Wa
         seen = watch(scale(ours, request="R\n", period=0.1), 5, lambda seen: len(seen.samples) >= 6)
     finally:
         device.kill()
-        device.wait()
+        device.wait(10)
     assert [s.value for s in seen.samples if s.tag == "weight"][:3] == [5.0, 5.0, 5.0]
 
 
@@ -115,13 +119,15 @@ def test_a_pulled_adapter_is_told_and_the_line_works_again_when_it_is_back(pty_p
         Path(end).unlink(missing_ok=True)
     again = subprocess.Popen(["socat", f"pty,raw,echo=0,link={ours}", f"pty,raw,echo=0,link={theirs}"])
     try:
+        deadline = time.monotonic() + 20
         while not (Path(ours).exists() and Path(theirs).exists()):
+            assert time.monotonic() < deadline
             time.sleep(0.01)
         write(theirs, [b"ST,GS,+  2.00kg\r\n"])
         assert watch(scale(ours), 10, lambda seen: len(seen.samples) >= 2).samples[0].value == 2.0
     finally:
         again.kill()
-        again.wait()
+        again.wait(10)
 
 
 def test_a_silent_line_is_told(pty_pair: Any, watch: Watch) -> None:
@@ -229,7 +235,7 @@ def test_sniffing_tells_what_a_line_speaks(pty_pair: Any) -> None:
     assert looks_like(b"\xff\x80" + request + crc16_modbus(request).to_bytes(2, "big") + b"\x01\x03\x02") == "Modbus RTU?"
     assert looks_like(b"abc") == ""
     ours, theirs, _ = pty_pair
-    write(theirs, [TALK[0]] * 400, 0.05)
+    send(theirs, [TALK[0]] * 400, lambda: None, 0.05)
     command = [sys.executable, "-m", "lnx_collector", "sniff", ours, "-b", "9600", "--seconds", "3", "--json"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout)
     assert found[0]["looks_like"] == "NMEA"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from lnx_collector.contract import Seen
+from peers import opened
 from source_cases import Case, cases, run_case
 
 
@@ -20,7 +21,7 @@ def test_what_comes_down_the_line_becomes_these_samples(case: Case, pty_pair: An
     with Path(theirs).open("wb", buffering=0) as line:
 
         def send() -> None:
-            time.sleep(0.3)  # until the source has opened its end; what came before would be thrown away by it
+            opened(theirs)  # what came before would be thrown away by the source
             for piece in pieces:
                 line.write(piece)
                 time.sleep(0.02)
@@ -28,4 +29,4 @@ def test_what_comes_down_the_line_becomes_these_samples(case: Case, pty_pair: An
         sending = threading.Thread(target=send, daemon=True)
         sending.start()
         run_case(case, case.build(tmp_path, port=ours), watch)
-        sending.join()
+        sending.join(60)

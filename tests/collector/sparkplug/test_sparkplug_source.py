@@ -22,6 +22,7 @@ from lnx_collector.sources.sparkplug.nodes import Node
 from lnx_collector.sparkplug import topics, values
 from lnx_collector.sparkplug.schema import Payload
 from paho.mqtt.enums import CallbackAPIVersion
+from source_cases import beginning
 
 NODE_BIRTH = [
     {"name": "Node Control/Rebirth", "type": "Boolean", "value": False},
@@ -43,24 +44,25 @@ def running(port: int, **options: Any) -> Iterator[Wait]:
     """A source at work in a thread; the value waits until enough was seen."""
     raw = {"name": "sp", "type": "sparkplug", "host": "127.0.0.1", "port": port, "rebirth_pause": 0.2, **options}
     source = KIND.build(KIND.settings.model_validate(raw), SourceContext("sp", Path("unused"), time.time_ns))
-    seen, loop = Seen(), asyncio.new_event_loop()
+    seen, loop, begun = Seen(), asyncio.new_event_loop(), beginning(source)
     task = loop.create_task(source.run(seen))
-    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
+    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])), daemon=True)
     thread.start()
 
     def wait(enough: Callable[[Seen], bool]) -> Seen:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not enough(seen):
             assert time.monotonic() < deadline and not task.done(), (seen, task)
             time.sleep(0.01)
         return seen
 
     try:
-        time.sleep(0.3)  # until it has subscribed
+        assert begun.wait(20), "it did not subscribe"
         yield wait
     finally:
         loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        thread.join(30)
+        assert not thread.is_alive(), "the source does not end when it is cancelled"
         loop.close()
 
 
@@ -176,7 +178,7 @@ def test_as_primary_host_it_says_when_it_is_there_and_corrects_a_late_death(brok
     listener.loop_start()
 
     def until(enough: int) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while len(states) < enough:
             assert time.monotonic() < deadline, states
             time.sleep(0.01)
