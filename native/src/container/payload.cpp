@@ -11,7 +11,8 @@
 namespace lnx::container {
 namespace {
 
-constexpr size_t kPieceBytes = 64 << 10;          // still in a core's cache when it is hashed
+constexpr size_t kPieceBytes = 64 << 10;  // still in a core's cache when it is hashed
+constexpr uint32_t kMostThreads = 4;
 constexpr uint64_t kParallelBytes = 16ull << 20;  // below it a second thread costs more than it brings
 
 std::string Hex(const uint8_t* digest) {
@@ -35,7 +36,8 @@ PayloadReader::~PayloadReader() { platform::SecureWipe(key_.data(), key_.size())
 
 void PayloadReader::Run(const Progress& progress) {
   const bool parallel = preamble_.plain_bytes >= kParallelBytes;
-  const uint32_t threads = parallel ? std::min(4u, platform::PhysicalCores()) : 1;
+  // Both threads of a core: hashing waits for its own last result, so that a core has room for a second chunk.
+  const uint32_t threads = parallel ? std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads) : 1;
   std::vector<std::thread> others;
   for (uint32_t i = 1; i < threads; ++i) others.emplace_back([this] { Work({}); });
   Work(progress);
