@@ -16,7 +16,7 @@ from tools.dev.machine import CACHE, PYTHON, ROOT, RUNTIMES, run, say
 
 HEADERS_C = ("lnx/lnx.h",)
 HEADERS_CPP = ("lnx/lnx.h", "lnx/lnx.hpp")
-SERVICE_AREAS = ("common", "licensing", "collector", "agent")  # folders of tests/ that do not depend on the ONNX Runtime version
+SERVICE_AREAS = ("agent", "licensing", "collector", "common")  # of tests/, not depending on ONNX Runtime's version; the longest first
 NO_RUNTIME_AREAS = ("container", "decode", "handover", "image")  # the same, tested with the Python package
 STAGE_SECONDS = 1800  # none takes a third of it
 TESTS_FAILED = 1  # pytest's exit status when all ran and some failed
@@ -202,7 +202,7 @@ def services() -> None:
     env = {"LNX_BUILD_DIR": str(build), "LNX_TESTING_DIR": str(build / "native/python"), "LNX_RUNTIME_DIR": str(folder)}
     areas = [f"tests/{area}" for area in SERVICE_AREAS if (ROOT / "tests" / area).exists()]
     if areas:
-        pytest_run("-m", "not slow", "-n", "4", "--dist", "loadfile", *areas, env=env)
+        pytest_run("-m", "not slow", "-n", "4", "--dist", "loadfile", "--no-loadscope-reorder", *areas, env=env)
 
 
 def slow() -> None:
