@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path, PureWindowsPath
 
 Entry = tuple[str, str, str]  # name in the package, file here, type
@@ -146,6 +147,22 @@ def data_files(package: str) -> list[tuple[str, str]]:
 def _folders(package: str) -> list[Path]:
     spec = importlib.util.find_spec(package)
     return [Path(place) for place in spec.submodule_search_locations or []] if spec else []
+
+
+def metadata_of(names: Iterable[str]) -> list[Entry]:
+    """What the packages inside say about themselves: `lnx handover` makes its bill of materials of it.
+
+    ``names``: modules and files that are packed. Packages that are not among them are not in the bill either.
+    """
+    owners = metadata.packages_distributions()
+    tops = {PureWindowsPath(name).parts[0].split(".")[0] for name in names}
+    found: dict[str, Entry] = {}
+    for owner in sorted({owner for top in tops for owner in owners.get(top, [])}):
+        for file in metadata.distribution(owner).files or []:
+            folder, _, name = file.as_posix().rpartition("/")
+            if folder.endswith(".dist-info") and name in ("METADATA", "entry_points.txt"):
+                found[file.as_posix()] = (file.as_posix(), str(metadata.distribution(owner).locate_file(file)), "DATA")
+    return list(found.values())
 
 
 def never(programs: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from lnx_common import attribution
 from lnx_common.files import write_durably
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
@@ -181,7 +182,7 @@ def _page(content: Content) -> str:
         f"<!doctype html><html lang='ko'><meta charset='utf-8'><title>{content.title}</title><style>{style}</style>"
         f"<h1>{content.title}</h1><p style='font-size:1.6em;color:{colour}'><b>{content.answer}</b></p><table>{facts}</table>"
         f"<h2>문제</h2>{rows(content.problems)}<h2>신고된 공백</h2>{rows(content.declared)}"
-        f"<p>{CLOSING}</p></html>"
+        f"<p>{CLOSING}</p><p>{attribution.KOREAN}</p></html>"
     )
 
 
@@ -216,7 +217,7 @@ def _pdf(content: Content) -> bytes:
     for words, items in (("문제", content.problems), ("신고된 공백", content.declared)):
         flow.append(Paragraph(f"{words} ({len(items)}건)" if items else words, head))
         flow += [Paragraph(html.escape(item), plain, bulletText="·") for item in items] or [Paragraph("없음", plain)]
-    flow += [Spacer(1, 12), Paragraph(CLOSING, plain)]
+    flow += [Spacer(1, 12), Paragraph(CLOSING, plain), Paragraph(attribution.KOREAN, plain)]
 
     def foot(canvas: Canvas, document: BaseDocTemplate) -> None:
         canvas.setFont(font, 8)

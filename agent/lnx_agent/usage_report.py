@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from lnx_common import attribution
 from lnx_common.files import write_durably
 
 from lnx_agent.usage import Month, Usage
@@ -92,7 +93,8 @@ def _page(month: Month, rows: list[list[str]]) -> str:
         f"<h1>활용 현황 {total.day}</h1>{_table([titles[name] for name in HEADLINE], [[values[name] for name in HEADLINE]])}"
         f"<h2>미가동 사유(분)</h2><p>휴무 {off}일은 계획에 없는 날이며 비율에 들어가지 않습니다.</p>{_table(['사유', '분'], reasons)}"
         f"<h2>모델</h2>{_table(['날짜', '모델', '내용'], models) if models else '<p>없음</p>'}"
-        f"<h2>일별</h2><table class='wide'><tr>{_line(titles.values(), 'th')}</tr>{days}<tr>{_line(rows[-1])}</tr></table></html>"
+        f"<h2>일별</h2><table class='wide'><tr>{_line(titles.values(), 'th')}</tr>{days}<tr>{_line(rows[-1])}</tr></table>"
+        f"<p>{attribution.KOREAN}</p></html>"
     )
 
 

@@ -5,6 +5,7 @@
 
 BEGIN_MESSAGE_MAP(InspectDlg, CDialog)
 ON_BN_CLICKED(IDC_START, &InspectDlg::OnStart)
+ON_BN_CLICKED(IDC_ABOUT, &InspectDlg::OnAbout)
 ON_WM_SIZE()
 ON_MESSAGE(WM_INSPECTED, &InspectDlg::OnInspected)
 ON_MESSAGE(WM_WORKER_STATE, &InspectDlg::OnWorkerState)
@@ -47,6 +48,8 @@ void InspectDlg::OnStart() {
   }
   SetDlgItemText(IDC_START, worker_ ? _T("Stop 정지") : _T("Start 시작"));
 }
+
+void InspectDlg::OnAbout() { CDialog(IDD_ABOUT, this).DoModal(); }
 
 void InspectDlg::OnCancel() {
   worker_.reset();  // while the window still is: nothing is posted to one that is gone

@@ -20,6 +20,7 @@ class InspectDlg : public CDialog {
   void OnCancel() override;
 
   afx_msg void OnStart();
+  afx_msg void OnAbout();
   afx_msg void OnSize(UINT type, int width, int height);
   afx_msg LRESULT OnInspected(WPARAM, LPARAM message);
   afx_msg LRESULT OnWorkerState(WPARAM, LPARAM);

@@ -2,6 +2,7 @@
 #pragma once
 
 #define IDD_INSPECT 100
+#define IDD_ABOUT 101
 #define IDC_MODEL 1001
 #define IDC_FOLDER 1002
 #define IDC_KEY 1003
@@ -15,3 +16,4 @@
 #define IDC_LICENCE 1011
 #define IDC_GPU 1012
 #define IDC_TELLS 1013
+#define IDC_ABOUT 1014

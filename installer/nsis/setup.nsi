@@ -157,6 +157,15 @@ Function LeaveNothingStaged
   ${EndIf}
 FunctionEnd
 
+; Selects a section for good when its service is registered.
+!macro KeepService service section
+  ReadRegStr $0 HKLM "SYSTEM\CurrentControlSet\Services\${service}" "ImagePath"
+  ${If} $0 != ""
+    !insertmacro SelectSection ${section}
+    !insertmacro SetSectionFlag ${section} ${SF_RO}
+  ${EndIf}
+!macroend
+
 ; ---- components ----------------------------------------------------------------------------------------------------------------------------
 
 Section "-prepare"
@@ -480,8 +489,31 @@ Function .onInit
   ${IfNot} ${Errors}
     Call ReadAnswers
   ${EndIf}
+  Call KeepServices
   Call NamePack
 FunctionEnd
+
+; A service that is there goes to the new version, chosen or not: it would point at a folder that is gone.
+Function KeepServices
+  !ifdef HAVE_PROGRAMS
+    !insertmacro KeepService "LnxAgent" ${SecAgent}
+    !insertmacro KeepService "LnxCollector" ${SecCollector}
+    Call SelectPrograms
+  !endif
+FunctionEnd
+
+!ifdef HAVE_PROGRAMS
+Function .onSelChange
+  Call SelectPrograms
+FunctionEnd
+
+Function SelectPrograms ; a service is one of them
+  ${If} ${SectionIsSelected} ${SecAgent}
+  ${OrIf} ${SectionIsSelected} ${SecCollector}
+    !insertmacro SelectSection ${SecPrograms}
+  ${EndIf}
+FunctionEnd
+!endif
 
 !macro SelectIfListed name section
   Push "${name}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lnx import attribution
 from lnx.errors import LnxError
 from lnx.images import find_images
 from lnx.session import Session
@@ -148,5 +149,6 @@ def to_html(points: Sequence[Point], chosen: Point, current: float, title: str, 
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style>'
         f"<h1>{name}: {html.escape(title)}</h1>"
         f"<p>{suggested}: <b>{chosen.threshold:.6g}</b> — {recall} {chosen.recall:.1%}, {overkill} {chosen.overkill:.1%}</p>"
-        f'<svg viewBox="0 0 700 300" width="900" role="img">{picture}</svg><table><tr>{head}</tr>{rows}</table></html>\n'
+        f'<svg viewBox="0 0 700 300" width="900" role="img">{picture}</svg><table><tr>{head}</tr>{rows}</table>'
+        f"<p><small>{attribution.KOREAN}</small></p></html>\n"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import lnx
 import numpy as np
 import pytest
+from lnx import attribution
 from lnx.bench import measure, to_html
 from lnx.bench.measure import STAGES, percentiles
 
@@ -84,3 +85,4 @@ def test_the_page_shows_names_as_text(classifier: Path, keys: tuple[Path, Path])
         report = measure(session, np.zeros((8, 8, 3), np.uint8), runs=10)
     page = to_html(type(report)(**{**vars(report), "model": "<script>alert(1)</script>"}))
     assert "<script" not in page and "&lt;script" in page
+    assert attribution.KOREAN in page

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import lnx
 import numpy as np
 import pytest
 from conftest import brightness_classifier
+from lnx import attribution
 from lnx.cli.messages import TEXTS
 from lnx.container import OpenRecipient, PublicInfo, load_public_key, load_signing_key, read_container, write_container
 
@@ -199,6 +201,13 @@ def test_help_speaks_korean_and_no_text_is_missing() -> None:
     assert "패키징" in run("--help", lang="ko").stdout
     assert "Pack an ONNX" in run("--help", lang="en").stdout
     assert all(english and korean for english, korean in TEXTS.values())
+
+
+def test_about_names_the_version_and_the_programme_that_supported_the_development() -> None:
+    version = metadata.version("lnx-edge")
+    for language, sentence in (("en", attribution.ENGLISH), ("ko", attribution.KOREAN)):
+        assert run("about", lang=language).stdout == f"LNX Edge {version}, Apache-2.0\n{sentence}\n"
+    assert json.loads(run("about", "--json").stdout) == {"version": version, "license": "Apache-2.0", "attribution": attribution.KOREAN}
 
 
 def test_doctor_names_the_runtime_and_what_is_wrong_with_a_bad_one(tmp_path: Path) -> None:

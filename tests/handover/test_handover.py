@@ -20,7 +20,7 @@ from lnx import handover
 from lnx.container import dsse, load_public_key, load_signing_key, new_container_key, new_family_key
 from lnx.container.keys import key_id
 from lnx.handover.archive import FORMAT, LIST
-from lnx.handover.parts import blacked_out
+from lnx.handover.blackout import toml as blacked_out
 from typer.testing import CliRunner
 
 MOMENT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)

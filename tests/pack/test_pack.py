@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 from conftest import PLAIN, TEXTURE_LABELS, Packer, brightness_classifier, fixed_detector, threshold_segmenter
 from lnx.container import load_public_key, load_signing_key, read_container
+from lnx import attribution
 from lnx.manifest import Manifest
 from lnx.pack import describe_presets, pack
 from onnx import numpy_helper
@@ -29,6 +30,7 @@ def test_goldens_are_what_onnx_runtime_says(tmp_path: Path, packed: Packer, keys
     np.testing.assert_array_equal(np.frombuffer(container.read("golden/0.output0"), np.float32), expected.ravel())
     assert report.goldens == 1
     assert Manifest.model_validate_json(container.read("manifest.json")) == report.manifest
+    assert report.manifest.model.attribution == attribution.KOREAN, "the programme that supported the development is named"
 
 
 def test_everything_assumed_is_told(tmp_path: Path, keys: tuple[Path, Path]) -> None:

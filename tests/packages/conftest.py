@@ -18,9 +18,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/agent")]
 
-from installer import onedir  # noqa: E402
+from installer import onedir, setup  # noqa: E402
+from installer.packs import command as packs_command  # noqa: E402
 from tools.dev import windows, wine  # noqa: E402
 from tools.dev.wine import BINARIES, Wine, windows_path  # noqa: E402
+
+from .setup_plant import NEW, OLD, SMALL, Pc, check_whole, second_prefix  # noqa: E402
 
 CHOICES = (onedir.PROGRAMS, onedir.QUICK)  # all programs where they are made, else those that CI makes
 REQUIRED = os.environ.get("LNX_PACKAGES") == "required"
@@ -89,3 +92,45 @@ def programdata(korean: Wine) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def setups(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Version -> its setup program, without the packaged programs and uncompressed, so that making it takes seconds."""
+    if not setup.STEP.exists() or shutil.which("makensis") is None:
+        assert not REQUIRED, "setup_step.exe or makensis is missing"
+        pytest.skip("not made: python3 dev.py package --only installer")
+    folder = tmp_path_factory.mktemp("setups")
+    packs = tuple(packs_command.packs())
+    sdk = setup.sdk(folder / "sdk")
+    made = {}
+    for version in (OLD, NEW):
+        (sdk / "version.txt").write_text(version, encoding="ascii")  # so that versions differ in a file
+        output = folder / f"lnx-edge-{version}-setup.exe"
+        made[version] = setup.build(setup.Inputs(sdk, None, packs), output, version=version, compressor="off", work=folder / version)
+    return made
+
+
+@pytest.fixture(scope="session")
+def shared_pc(setups: dict[str, Path]) -> Iterator[Pc]:
+    prefix = second_prefix(windows.PREFIX, windows.PREFIX.with_name("setup-prefix"))
+    pc = Pc(wine.Wine(prefix.prefix, wine.KOREAN), setup.STEP)
+    yield pc
+    pc.wine.stop()
+
+
+@pytest.fixture
+def pc(shared_pc: Pc) -> Pc:
+    """A PC with nothing of ours on it."""
+    shared_pc.wipe()
+    return shared_pc
+
+
+@pytest.fixture
+def pc_with_old(shared_pc: Pc, setups: dict[str, Path]) -> Pc:
+    """A PC with the older version on it, whole: the one that the test before left, when that is how it left it."""
+    if shared_pc.version != OLD or shared_pc.versions() != [OLD]:
+        shared_pc.wipe()
+        assert shared_pc.setup(setups[OLD], SMALL) == 0, shared_pc.logged()
+    check_whole(shared_pc, OLD)
+    return shared_pc

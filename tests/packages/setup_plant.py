@@ -12,6 +12,18 @@ from installer import filelist
 from tools.dev.wine import BINARIES, Wine, windows_path
 
 LONG = 300.0  # Wine on a busy machine
+OLD, NEW = "0.9.9", "1.0.10"  # 1.0.10 > 1.0.9 > 0.9.9: numbers, not letters
+FOLDER = "folder = C:\\설치 폴더\\LNX Edge\n"
+ALL = f"[setup]\nlanguage = ko\n{FOLDER}components = sdk, runtime, samples, docs\npack = auto\n"
+SMALL = f"; 한국어 설명\n[setup]\n{FOLDER}components = sdk, runtime\n"
+SERVICES = "SYSTEM\\CurrentControlSet\\Services"
+OURS = (
+    "Software\\LNX",
+    "Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\LNX Edge",
+    f"{SERVICES}\\LnxAgent",
+    f"{SERVICES}\\LnxCollector",
+)
+ENVIRONMENT = "SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment"
 
 
 class Pc:
@@ -78,6 +90,11 @@ class Pc:
         told = self.registry("Software\\LNX", "RuntimeDir")  # `reg` prints in the code page, so only the ASCII part is used
         return self.folder / "runtime" / told.rpartition("\\")[2]
 
+    def versions(self) -> list[str]:
+        """Names of the folders of versions, half-made ones too."""
+        folder = self.folder / "versions"
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
     def whole(self, folder: Path) -> bool:
         """Does each file of each list have its hash? The plain twin of setup_step's verify."""
         lists = sorted((folder / filelist.FOLDER).glob("*.sha256"))
@@ -91,8 +108,10 @@ class Pc:
         """As before the first installation."""
         if self.folder.parent.exists() or self.version:
             self.wine.stop()
-            for key in ("Software\\LNX", "Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\LNX Edge"):
-                self.wine.run("reg", "delete", f"HKLM\\{key}", "/f", "/reg:64", env=self.environment)
+            text = "".join(f"[-HKEY_LOCAL_MACHINE\\{key}]\r\n" for key in OURS)
+            file = self.wine.prefix / "drive_c/wipe.reg"
+            file.write_text(f"Windows Registry Editor Version 5.00\r\n\r\n{text}", encoding="utf-16")
+            self.wine.run("regedit", "/S", "C:\\wipe.reg", env=self.environment, check=True)
         shutil.rmtree(self.folder.parent, ignore_errors=True)
         shutil.rmtree(self.wine.prefix / "drive_c/ProgramData/LNX", ignore_errors=True)
         self.log.unlink(missing_ok=True)
@@ -113,3 +132,10 @@ def wait_until(condition: object, seconds: float = LONG) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.02)
+
+
+def check_whole(pc: Pc, version: str) -> None:
+    """What counts is there, whole."""
+    assert pc.version == version, pc.logged()
+    assert pc.whole(pc.folder / "versions" / version), pc.logged()
+    assert pc.whole(pc.runtime), pc.logged()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pefile
 import pytest
+from lnx.handover.sbom import canonical
 
 from installer import contents, onedir
 from tools.dev import windows_assets
@@ -58,6 +60,24 @@ def test_the_commands_of_all_packages_are_in_the_help_of_lnx(programs: Path, kor
     for command in ("run", "pack", "agent", "collect", "dongle", "license", "receiver", "handover"):
         assert f" {command} " in done.stdout
     assert "pip install" not in done.stdout, "a library of a command is missing"
+
+
+def test_a_handover_made_by_the_packaged_program_names_every_package_inside(
+    programs: Path, korean: Wine, keys: tuple[Path, Path], tmp_path: Path
+) -> None:
+    need(programs, "lnx")
+    (tmp_path / "보고서.html").write_text("<p>ok</p>", encoding="utf-8")
+    made = tmp_path / "인계.zip"
+    done = korean.run(programs / "lnx.exe", "handover", "make", tmp_path / "보고서.html", "--key", keys[0], "-o", made)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(made) as archive:
+        bom = json.loads(archive.read("sbom.cdx.json"))
+    named = {component["name"]: component for component in bom["components"]}
+    inside = {canonical(path.name.split("-")[0]) for path in programs.glob("_internal/*.dist-info")}
+    assert set(named) | {"lnx-edge"} == inside
+    assert {"numpy", "onnx", "cryptography", "aiohttp", "multidict", "pyarrow", "duckdb", "pydantic-core", "pywin32"} <= set(named)
+    assert not {"onnxruntime", "pyinstaller", "pytest"} & set(named)
+    assert [name for name, component in named.items() if not component.get("licenses")] == []
 
 
 def test_a_runtime_pack_beside_the_program_is_used(programs: Path, korean: Wine) -> None:

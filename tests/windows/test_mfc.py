@@ -12,6 +12,7 @@ from pathlib import Path
 import lnx
 import numpy as np
 import pytest
+from lnx import attribution
 
 from tools.dev.machine import ROOT
 from tools.dev.wine import Wine
@@ -55,7 +56,10 @@ def test_the_dialog_has_every_control_that_the_sources_name(tmp_path: Path) -> N
     assert used <= declared == placed
     windres = ["x86_64-w64-mingw32-windres", f"-I{SAMPLE}", SAMPLE / "Inspect.rc", "-O", "coff", "-o", tmp_path / "resources.o"]
     subprocess.run(windres, check=True)
-    assert "검사".encode("utf-16-le") in (tmp_path / "resources.o").read_bytes()
+    resources = (tmp_path / "resources.o").read_bytes()
+    assert "검사".encode("utf-16-le") in resources
+    for sentence in (attribution.KOREAN, attribution.ENGLISH):  # of the programme that supported the development: in the about box
+        assert sentence.encode("utf-16-le") in resources
 
 
 def test_the_project_lists_every_file_and_the_solution_the_project() -> None:

@@ -16,7 +16,10 @@ from tools.dev.machine import PYTHON, ROOT, run, say
 BUILD = ROOT / "build/mingw"
 WHEELS = BUILD / "wheel/dist"
 PREFIX = windows_assets.FOLDER / "prefix"
-SETUP_TESTS = ("tests/packages/test_packs.py", "tests/packages/test_setup.py")  # need the cross-build and no packaged programs
+SETUP_TESTS = tuple(
+    f"tests/packages/{name}.py"
+    for name in ("test_packs", "test_setup", "test_setup_faults", "test_setup_pack", "test_setup_services", "test_setup_step")
+)  # need the cross-build and no packaged programs
 DEBIAN13 = windows_assets.FOLDER / "debian-13"  # with Wine 10, for licences and dongles
 PREFIX10 = windows_assets.FOLDER / "prefix-10"
 

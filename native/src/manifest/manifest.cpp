@@ -227,6 +227,7 @@ Manifest ParseDocument(const json& document) {
   m.trainer = model.Text("trainer", "");
   m.created = model.Text("created", "");
   m.uid = model.Text("uid", "");
+  m.attribution = model.Text("attribution", "");
   model.Done();
   m.min_core = r.Text("min_core", "");
   CheckCore(m.min_core);

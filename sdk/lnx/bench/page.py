@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 
+from lnx import attribution
 from lnx.bench.measure import BenchReport, GapRow
 
 TEXTS: dict[str, dict[str, str]] = {
@@ -174,5 +175,5 @@ def to_html(report: BenchReport, language: str = "en") -> str:
         f"<h2>{t['course']}</h2>{_course(report.totals_ms)}{gaps}"
         f"<h2>{t['stages']}</h2><table><tr>{columns}</tr>{rows}</table><p>{t['added']}: {added}</p>"
         f"<h2>{t['machine']}</h2><p>{t['memory']}: {memory}<br>{t['clocks']}: {html.escape(clocks)}<br>"
-        f"{t['load']}: {report.other_load_percent:.0f}</p></main></html>\n"
+        f"{t['load']}: {report.other_load_percent:.0f}</p><p><small>{attribution.KOREAN}</small></p></main></html>\n"
     )

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lnx.cli import bench, doctor, handover, inspect, keys, pack, replay, run, selftest, threshold, verify_file
+from lnx.cli import about, bench, doctor, handover, inspect, keys, pack, replay, run, selftest, threshold, verify_file
 from lnx.cli.messages import say
 from lnx.cli.output import use_utf8
 from lnx.cli.plugins import add_commands
@@ -22,6 +22,7 @@ app.command("bench", help=say("bench"))(bench.bench_command)
 app.command("selftest", help=say("selftest"))(selftest.selftest_command)
 app.add_typer(threshold.app, name="threshold", help=say("threshold"))
 app.add_typer(handover.app, name="handover", help=say("handover"))
+app.command("about", help=say("about"))(about.about_command)
 app.command("doctor", help=say("doctor"))(doctor.doctor_command)
 
 

@@ -37,6 +37,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench": ("Measure how long runs take, stage by stage.", "단계별 실행 시간을 측정합니다."),
     "selftest": ("Compare this machine with the golden images of the model.", "모델의 골든 이미지로 이 PC의 결과를 비교합니다."),
     "doctor": ("Say what this machine offers, what is missing, and the fix.", "이 PC의 환경과 빠진 것, 해결 방법을 알려 줍니다."),
+    "about": ("Say the version, the licence, and who supported the development.", "버전, 라이선스, 지원 사업을 알려 줍니다."),
     "threshold": ("Find the threshold that suits a line.", "라인에 맞는 임계값을 찾습니다."),
     "threshold.sweep": (
         "Score a folder of good and bad parts, and draw what each threshold would find and throw away.",

@@ -1,27 +1,21 @@
 """The parts of a handover: what each file is, what it says about itself, and that no secret is among them.
 
-Kinds: "model" (.lnx), "licence" (.lic), "key" (a public key), "configuration" (.toml; passwords are blacked out), "report" (all else).
+Kinds: "model" (.lnx), "licence" (.lic), "key" (a public key), "configuration" (TOML, YAML, .ini and the like, JSON with a secret inside;
+passwords are blacked out), "report" (all else).
 """
 
 from __future__ import annotations
 
 import json
-import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lnx.container import dsse, inspect_container
 from lnx.errors import LnxError
+from lnx.handover import blackout
 
 MAX_SMALL = 64 << 20  # bytes of a part that is not a model
-BLACK = "********"
-_SECRET_LINE = re.compile(
-    r"""^(?P<key>[\s\w.'"-]*(?:password|passphrase|secret|token|api_?key|private_key)\b['"]?\s*=\s*)(?P<value>"[^"\n]*"|'[^'\n]*')""",
-    re.IGNORECASE | re.MULTILINE,
-)
-_SECRET_URL = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^\s:/@\"']+:)[^\s@\"'/]+(?=@)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -49,12 +43,6 @@ def refuse_secrets(path: Path, data: bytes) -> None:
         raise _secret(path, f"a key file ({path.suffix})")
 
 
-def blacked_out(text: str) -> str:
-    """A TOML configuration without the values of passwords and tokens; names of files that hold them stay."""
-    text = _SECRET_LINE.sub(lambda m: m["key"] + f'"{BLACK}"', text)
-    return _SECRET_URL.sub(lambda m: m["before"] + BLACK, text)
-
-
 def _model(path: Path) -> Part:
     told = inspect_container(path)
     return Part("model", path, f"models/{path.name}", told)
@@ -72,16 +60,10 @@ def _licence(path: Path, data: bytes) -> Part:
 
 
 def _configuration(path: Path, data: bytes) -> Part:
-    refuse = dsse.refuser(250, str(path))
-    try:
-        text = data.decode("utf-8-sig")
-        tomllib.loads(text)
-        shown = blacked_out(text)
-        tomllib.loads(shown)
-    except UnicodeDecodeError as error:
-        refuse(f"a byte that is not UTF-8 at {error.start}", "a TOML file in UTF-8")
-    except tomllib.TOMLDecodeError as error:
-        refuse(str(error), "a TOML file")
+    """A JSON file in which nothing is secret is a report: its bytes go in as they are."""
+    text, shown = blackout.configuration(path, data)
+    if path.suffix.lower() == ".json" and shown == text:
+        return Part("report", path, f"reports/{path.name}")
     return Part("configuration", path, f"configuration/{path.name}", {"blacked_out": shown != text}, shown.encode())
 
 
@@ -102,7 +84,7 @@ def take_in(path: Path) -> Part:
     refuse_secrets(path, data)
     if path.suffix.lower() == ".lic":
         return _licence(path, data)
-    if path.suffix.lower() == ".toml":
+    if path.suffix.lower() in blackout.KINDS:
         return _configuration(path, data)
     if b"PUBLIC KEY-----" in data:
         return Part("key", path, f"keys/{path.name}")

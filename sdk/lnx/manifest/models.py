@@ -49,6 +49,7 @@ class ModelInfo(Part):
     trainer: str = Field("", description="what trained it / 학습 도구")
     created: str = Field("", description="time of packing, ISO 8601 / 생성 시각")
     uid: str = Field("", description="unique id of this packing / 고유 ID")
+    attribution: str = Field("", description="the programme that supported the development; the packer writes it / 지원 사업 표시")
 
 
 class TensorSpec(Part):

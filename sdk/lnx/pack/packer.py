@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from lnx import attribution
 from lnx.container import OpenRecipient, PublicInfo, Recipient, write_container
 from lnx.errors import LnxError
 from lnx.images import find_images, read_image
@@ -326,6 +327,7 @@ def pack(
                 raise
             report.warnings.append("the graph was not tried, since a grey picture does not fit its recipe")
     report.goldens = len(made.golden)
+    made.model.attribution = made.model.attribution or attribution.KOREAN
     packed = {"manifest.json": made.to_json().encode()}
     for described, one in zip(made.graphs, (graph, *(others[g.id] for g in made.graphs[1:])), strict=True):
         packed[described.file] = one.content

@@ -20,6 +20,7 @@ from lnx_collector.dataset.export import export
 from lnx_collector.dataset.recipe import Recipe, load_recipe
 from lnx_collector.historian import Historian
 from lnx_collector.sample import Sample, Tag, bad, good
+from lnx_common import attribution
 from lnx_common.config import ConfigError
 from lnx_common.errors import PlantError
 
@@ -69,6 +70,9 @@ def test_columns_meet_the_clock_and_the_manifest_tells_where_they_come_from(stor
     manifest = make(store, recipe([{"tag": "온도", "max_age": "3s", "required": True}, {"tag": "state", "max_age": "20s"}]), tmp_path)
     raw = (tmp_path / "set.csv").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbftime,")
+    told = (tmp_path / "README.txt").read_text(encoding="utf-8-sig")
+    assert manifest["attribution"] == attribution.KOREAN and attribution.BOTH in told
+    assert "온도: 온도 (plc) °C" in told and manifest["file"]["sha256"] in told
     table = rows(tmp_path)
     assert table[0] == ["time", "온도", "state"]
     assert table[1] == ["2026-11-21T09:00:00+09:00", "20.0", "0"]
@@ -88,7 +92,7 @@ def test_made_again_from_its_manifest_it_has_the_same_bytes_whatever_came_since(
     store.roll_now()
     earlier = json.loads((tmp_path / "a" / "manifest.json").read_text(encoding="utf-8"))
     again = make(store, Recipe.model_validate(earlier["recipe"]), tmp_path / "b", last_seq=earlier["historian"]["last_seq"])
-    for name in (f"set.{form}", "manifest.json"):
+    for name in (f"set.{form}", "manifest.json", "README.txt"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert again == first
     assert make(store, what, tmp_path / "c")["file"]["sha256"] != first["file"]["sha256"]
