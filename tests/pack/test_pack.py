@@ -12,8 +12,8 @@ import onnx
 import onnxruntime
 import pytest
 from conftest import PLAIN, TEXTURE_LABELS, Packer, brightness_classifier, fixed_detector, threshold_segmenter
-from lnx.container import load_public_key, load_signing_key, read_container
 from lnx import attribution
+from lnx.container import load_public_key, load_signing_key, read_container
 from lnx.manifest import Manifest
 from lnx.pack import describe_presets, pack
 from onnx import numpy_helper
