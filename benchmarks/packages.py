@@ -26,7 +26,7 @@ from installer import onedir
 from tools.dev import windows
 from tools.dev.wine import BINARIES, Wine, windows_path
 
-STARTS, IDLE_S, LONGEST_S = 5, 30.0, 120.0
+STARTS, IDLE_S, LONGEST_S = 10, 30.0, 120.0
 START_TARGET_S, MEMORY_TARGET_MB = 3.0, 80.0
 TOML = """
 data = '{data}'
@@ -105,7 +105,7 @@ def main() -> None:
     claims = []
     for row in rows:
         name = f"packaged agent, {row['system']}, {row['MB']} MB folder"
-        claims.append(claim(f"{name}: start", row["start s"], "s", START_TARGET_S, at_least=False))
+        claims.append(claim(f"{name}: slowest start", row["worst start s"], "s", START_TARGET_S, at_least=False))
         claims.append(claim(f"{name}: idle memory (PSS)", row["idle PSS MB"], "MB", MEMORY_TARGET_MB, at_least=False))
     report(rows, claims)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from installer import bom, filelist
+from installer import artwork, bom, filelist
 from installer.packs import command as packs_command
 from tools.dev.machine import ROOT, run, say
 
@@ -130,6 +130,8 @@ def build(inputs: Inputs, output: Path, *, version: str = VERSION, compressor: s
         "ATTRIBUTION_EN": attribution.ENGLISH,
         "ATTRIBUTION_KO": attribution.KOREAN,
     }
+    pictures = artwork.draw(payload / "artwork")
+    definitions |= {f"PICTURE_{name.upper()}": path for name, path in pictures.items()}
     words = [f"-D{name}={value}" for name, value in definitions.items()]
     if inputs.programs is not None:
         words.append("-DHAVE_PROGRAMS")

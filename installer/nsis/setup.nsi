@@ -25,6 +25,7 @@ CRCCheck on
 AllowSkipFiles off
 
 !include MUI2.nsh
+!include WordFunc.nsh
 !include FileFunc.nsh
 !include LogicLib.nsh
 !include Sections.nsh
@@ -36,7 +37,8 @@ AllowSkipFiles off
 !define STAGED "$INSTDIR\versions\${VERSION}.new"
 !define FINAL "$INSTDIR\versions\${VERSION}"
 
-Name "LNX Edge ${VERSION}"
+Name "LNX Edge"
+BrandingText "LNX Edge ${VERSION}"
 OutFile "${OUTPUT}"
 InstallDir "$PROGRAMFILES64\LNX Edge"
 VIProductVersion "${VERSION}.0"
@@ -73,6 +75,13 @@ Var Log
 Var Status        ; exit status when a step failed
 Var Mutex
 
+!define MUI_ICON "${PICTURE_ICON}"
+!define MUI_UNICON "${PICTURE_ICON}"
+!define MUI_WELCOMEFINISHPAGE_BITMAP "${PICTURE_SIDE}"
+!define MUI_HEADERIMAGE
+!define MUI_HEADERIMAGE_RIGHT
+!define MUI_HEADERIMAGE_BITMAP "${PICTURE_HEAD}"
+!define MUI_HEADERIMAGE_UNBITMAP "${PICTURE_HEAD}"
 !define MUI_ABORTWARNING
 !define MUI_WELCOMEPAGE_TEXT "$(WELCOME)"
 !define MUI_FINISHPAGE_TEXT "$(FINISHED)"
@@ -288,7 +297,9 @@ Function CheckBeforehand
     ${Step} `serves $Pack`
     ${If} $R0 != 0
       ReadINIStr $R3 "$PLUGINSDIR\step.ini" result needed
-      ${Refuse} 14 "$(NOT_FITTING) $Pack. $R2; $R3"
+      StrCpy $R2 "$R2, needed $R3"
+      Call TellReasons
+      ${Refuse} 14 "$(NOT_FITTING) $Pack. $R2"
     ${EndIf}
     Call CheckVcRuntime
   ${EndIf}
@@ -615,14 +626,37 @@ Function NamePack
   ${EndIf}
 FunctionEnd
 
-; Interactive: says which pack will be installed and why not a better one.
+; Interactive: says which pack will be installed where a better one is carried, or could be had.
 Function AskPack
   ${If} ${SectionIsSelected} ${SecRuntime}
     ${Step} `choose-pack ${PACKS}`
-    ${If} $R2 != ""
-      MessageBox MB_ICONINFORMATION|MB_OKCANCEL "$(PACK_IS) $Pack$\r$\n$R2" /SD IDOK IDOK +2
+    ReadINIStr $R3 "$PLUGINSDIR\step.ini" result better
+    StrCpy $R4 ""
+    ${If} $R3 != ""
+      StrCpy $R4 "$(PACK_IS) $Pack$\r$\n$(PACK_BETTER) $R3"
+    ${ElseIf} "${PACKS}" != "cpu"
+    ${AndIf} $R2 != ""
+      Call TellReasons
+      StrCpy $R4 "$(PACK_IS) $Pack$\r$\n$R2"
+    ${EndIf}
+    ${If} $R4 != ""
+      MessageBox MB_ICONINFORMATION|MB_OKCANCEL "$R4" /SD IDOK IDOK +2
       Abort
     ${EndIf}
+  ${EndIf}
+FunctionEnd
+
+; What the core says about driver and GPU ($R2), a line each, in the user's language.
+Function TellReasons
+  ${WordReplace} $R2 "; " "$\r$\n" "+" $R2
+  ${If} $LANGUAGE == ${LANG_KOREAN}
+    ${WordReplace} $R2 ", needed " ", 필요: " "+" $R2
+    ${WordReplace} $R2 "no NVIDIA driver" "NVIDIA 드라이버 없음" "+" $R2
+    ${WordReplace} $R2 "no NVIDIA GPU" "NVIDIA GPU 없음" "+" $R2
+    ${WordReplace} $R2 "an NVIDIA GPU" "NVIDIA GPU" "+" $R2
+    ${WordReplace} $R2 " driver " " 드라이버 " "+" $R2
+    ${WordReplace} $R2 " or later" " 이상" "+" $R2
+    ${WordReplace} $R2 "compute capability" "컴퓨팅 능력" "+" $R2
   ${EndIf}
 FunctionEnd
 

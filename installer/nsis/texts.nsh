@@ -35,6 +35,7 @@ ${Text} NO_ROOM "The disk has no room:" "디스크 공간이 부족합니다:"
 ${Text} NOT_FITTING "The runtime pack does not fit this PC:" "런타임 팩이 이 PC와 맞지 않습니다:"
 ${Text} NOT_CARRIED "This setup does not carry the runtime pack" "이 설치 프로그램에 없는 런타임 팩입니다:"
 ${Text} PACK_IS "The runtime pack that suits this PC is" "이 PC에 알맞은 런타임 팩:"
+${Text} PACK_BETTER "Driver and GPU allow a faster one, which this setup does not carry:" "드라이버와 GPU에 더 알맞은 팩이 있으나 이 설치 프로그램에는 없습니다:"
 ${Text} VC_TOO_OLD "The Visual C++ runtime of this PC is older than 14.40. A program that loads it before ONNX Runtime may crash; install the current vc_redist.x64.exe." \
   "이 PC의 Visual C++ 런타임이 14.40보다 오래되었습니다. ONNX Runtime보다 먼저 불러오는 프로그램이 중단될 수 있으니 최신 vc_redist.x64.exe를 설치하십시오."
 ${Text} HELD "Another program (a virus scanner?) holds a file; exclude the folder and run setup again:" "다른 프로그램(백신 등)이 파일을 잡고 있습니다. 폴더를 예외로 등록하고 다시 설치하십시오:"

@@ -25,7 +25,10 @@ Outcome ChoosePackStep(const Words& words) {
   outcome.code = Utf16(choice.pack);
   for (const lnx::runtime::PackVerdict& verdict : choice.verdicts) {
     if (verdict.pack == choice.pack) break;
-    if (verdict.fit == lnx::runtime::PackFit::kServes) continue;
+    if (verdict.fit == lnx::runtime::PackFit::kServes) {
+      if (outcome.more[L"better"].empty()) outcome.more[L"better"] = Utf16(verdict.pack);  // suits, and is not offered
+      continue;
+    }
     outcome.text +=
         Utf16((outcome.text.empty() ? "" : "; ") + verdict.pack + ": " + verdict.found + ", needed " + verdict.needed);
   }

@@ -87,7 +87,7 @@ def test_all_else_of_a_yaml_file_stays_as_it_was() -> None:
     assert first["environment"] == [f"DB_PASSWORD={black}", {"name": "SMTP_PASSWORD", "value": black}]
     assert first["connection"] == f"Server=db;Password={black};Encrypt=yes"
     assert (first["max_tokens"], first["note"], first["has_password"], first["empty_password"]) == (512, "password: no", True, None)
-    assert second == {"token": black} and shown.splitlines()[-1].endswith("# kept")
+    assert second == {"second": {"token": black}} and shown.splitlines()[-1].endswith("# kept")
     plain = "a: 1  # 그대로\nb: [x, 'y']\n"
     assert blackout.yaml(plain) == plain
 

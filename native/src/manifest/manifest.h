@@ -212,9 +212,9 @@ struct Tiling {
 };
 
 struct Manifest {
-  std::string schema;                                       // "1.0"
+  std::string schema;                                                    // "1.0"
   std::string name, version, title, trainer, created, uid, attribution;  // "model": {...}
-  std::string min_core;                                     // "1.0.0"
+  std::string min_core;                                                  // "1.0.0"
   LnxTask task = LNX_TASK_UNKNOWN;
   std::vector<Graph> graphs;
   Input input;
