@@ -1,7 +1,7 @@
 """The agent for hours at twice the load it is made for, with a fault every so often: memory, open files and threads must not grow.
 
 A program writes 4000 events a second; every `period` one fault in turn: the upstream away, kill -9, other settings, a log-in page
-instead of the upstream. Memory and open files are read every few seconds of a life that is older than a minute; the slope is that of a
+instead of the upstream. Memory and open files are read every few seconds of a life that is older than a minute (`--warm`); the slope is that of a
 line through the readings of the longest life. In the end everything must be there.
 
     python benchmarks/agent_soak.py --hours 24 --period 3600      what the figures are for
@@ -30,7 +30,7 @@ from agent_plant import RunningReceiver, agent_toml, receiver_settings, wait_for
 from oracle import HostileReceiver
 
 RATE, BURST = 4000, 40
-WARM_S, LOOK_S = 60.0, 5.0
+LOOK_S = 5.0
 FAULTS = ("upstream away", "kill -9", "other settings", "log-in page")
 
 
@@ -59,8 +59,8 @@ class Line:
 class Soak:
     """The agent, its upstream, and what was read of its memory."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, warm_s: float) -> None:
+        self.folder, self._warm_s = folder, warm_s
         self.receiver = RunningReceiver(receiver_settings(folder / "receiver"), HostileReceiver)
         self._port = int(self.receiver.url.rsplit(":", 1)[1])
         self.toml = agent_toml(folder / "plant", self.receiver.url, uplink="batch_records = 512")
@@ -77,7 +77,7 @@ class Soak:
         self.readings.append([])
 
     def look(self) -> None:
-        if time.monotonic() - self._born > WARM_S:
+        if time.monotonic() - self._born > self._warm_s:
             process = psutil.Process(self.agent.pid)
             now = time.monotonic()
             self.readings[-1].append((now, process.memory_info().rss / 1e6, process.num_fds(), process.num_threads()))
@@ -113,14 +113,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--hours", type=float, default=0.1)
     parser.add_argument("--period", type=float, default=60.0)
+    parser.add_argument("--warm", type=float, default=60.0)
     options, rest = parser.parse_known_args()
     sys.argv[1:] = rest
     with tempfile.TemporaryDirectory() as place:
-        one = Soak(Path(place))
+        one = Soak(Path(place), options.warm)
         line = Line(Path(place) / "plant/events")
         end, next_fault, faults = time.monotonic() + options.hours * 3600, time.monotonic() + options.period, 0
         while time.monotonic() < end:
-            time.sleep(LOOK_S)
+            time.sleep(min(LOOK_S, options.period / 4))
             one.look()
             if time.monotonic() > next_fault:
                 one.fault(faults, options.period / 10)

@@ -19,3 +19,14 @@ class Scanner:
     def longest_silence(self) -> int: ...
 
 def crc32c(data: bytes, plain: bool, /) -> int: ...
+def draft_parts(
+    time_ns: int,
+    severity: int,
+    types: dict[str, str],
+    attributes: dict[str, object],
+    source: str,
+    unsynchronised: bool,
+    observed_ns: int,
+    event: str,
+) -> tuple[bytes, bytes] | None: ...
+def event_and_source(record: bytes) -> tuple[str, str] | None: ...

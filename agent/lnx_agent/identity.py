@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import uuid
 from importlib.metadata import PackageNotFoundError, version
@@ -10,7 +11,9 @@ from lnx_agent.config import Identity
 from lnx_agent.evidence.keys import AgentKeys
 
 
+@functools.cache
 def agent_version() -> str:
+    """The installed version; looking it up reads the packages' folder, so it is asked once."""
     try:
         return version("lnx-edge")
     except PackageNotFoundError:

@@ -154,6 +154,7 @@ class Intake:
     def _lines(self, path: Path, data: bytes, position: _Position) -> list[Draft]:
         """Drafts of the complete lines in ``data``; moves ``position`` behind them."""
         drafts: list[Draft] = []
+        process, _ = process_and_part(path)
         now = self._clock.wall_ns()
         begin = 0
         while (end := data.find(b"\n", begin)) >= 0 and begin < CHUNK_BYTES:
@@ -161,29 +162,29 @@ class Intake:
             position.offset += end + 1 - begin
             begin = end + 1
             if line.strip():
-                drafts += self._line(path, line, position, now)
+                self._line(path, process, line, position, now, drafts)
         if begin == 0 and len(data) >= MAX_LINE:
             position.offset += MAX_LINE
             drafts.append(self._unreadable(path, data[:MAX_LINE], now))
         return drafts
 
-    def _line(self, path: Path, line: bytes, position: _Position, now: int) -> list[Draft]:
+    def _line(self, path: Path, process: str, line: bytes, position: _Position, now: int, drafts: list[Draft]) -> None:
+        """Appends what a line says to ``drafts``. ``process``: of ``path``."""
         event = event_of(line)
         if event is None:
-            return [self._unreadable(path, line, now)]
-        drafts = []
+            drafts.append(self._unreadable(path, line, now))
+            return
         seq = event["seq"]
-        if position.seq and seq > position.seq + 1:
-            hole = {"reason": "sequence", "source": path.stem, "from_seq": position.seq + 1, "to_seq": seq - 1}
+        before = position.seq
+        position.seq = max(seq, before)
+        if self._known is not None and self._known.holds(process, seq):
+            return
+        if before and seq > before + 1:
+            hole = {"reason": "sequence", "source": path.stem, "from_seq": before + 1, "to_seq": seq - 1}
             drafts.append(draft("agent.gap", hole, now, now))
-        position.seq = max(seq, position.seq)
-        source = f"{process_and_part(path)[0]}:{seq}"
-        if self._known is not None and self._known.holds(process_and_part(path)[0], seq):
-            return []
         if event["event"] not in EVENTS:
             self.unknown_events += 1
-        drafts.append(draft(event["event"], event["attributes"], event["time_unix_nano"], now, source))
-        return drafts
+        drafts.append(draft(event["event"], event["attributes"], event["time_unix_nano"], now, f"{process}:{seq}"))
 
     def _torn(self, path: Path, data: bytes, position: _Position, old: _Position) -> list[Draft]:
         """A last line without its end: declared once nobody will complete it."""
@@ -230,14 +231,22 @@ def _begun(path: Path) -> int:
 def event_of(line: bytes) -> dict[str, Any] | None:
     """The event of a line, or None when it is not one."""
     try:
-        event = json.loads(line)
+        event = _decoded(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict):
+    if type(event) is not dict:
         return None
-    kinds = {"seq": int, "time_unix_nano": int, "event": str, "attributes": dict}
-    if any(not isinstance(event.get(name), kind) or isinstance(event[name], bool) for name, kind in kinds.items()):
+    seq, name = event.get("seq"), event.get("event")
+    if type(seq) is not int or type(event.get("time_unix_nano")) is not int:  # JSON gives no subclasses, and a boolean is no number
         return None
-    if not 0 < event["seq"] < 2**63 or not 0 < len(event["event"]) <= 100:
+    if type(name) is not str or type(event.get("attributes")) is not dict:
         return None
-    return event
+    return event if 0 < seq < 2**63 and 0 < len(name) <= 100 else None
+
+
+def _decoded(line: bytes) -> Any:
+    """The value of a line, as `json.loads` reads bytes, which first guesses among encodings."""
+    try:
+        return json.loads(line.decode("utf-8", "surrogatepass"))
+    except ValueError:
+        return json.loads(line)

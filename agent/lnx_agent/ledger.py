@@ -25,7 +25,7 @@ from lnx_common.files import write_durably
 
 from lnx_agent.evidence.merkle import Frontier
 from lnx_agent.evidence.notes import Signer
-from lnx_agent.record import Draft, draft, parsed, redraft
+from lnx_agent.record import Draft, draft, event_and_source, redraft
 from lnx_agent.segment import Header, SegmentReader, looks_whole, write_segment
 from lnx_agent.sources import Sources
 from lnx_agent.stream import Archive, Sealed, Stream, footer_of, read_hiwater, segment_path, segments_in
@@ -258,7 +258,7 @@ class Ledger:
         first = self.live.sealed
         while entries := self.live.journal.read(first, 2000):
             for row in entries:
-                known.add(parsed(row.body).source)
+                known.add(event_and_source(row.body)[1])
             first = entries[-1].seq + 1
         return known
 

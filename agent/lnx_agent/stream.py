@@ -29,7 +29,7 @@ from lnx_common.files import write_durably
 
 from lnx_agent.evidence.merkle import Frontier, leaf_hash
 from lnx_agent.evidence.notes import Checkpoint, Signer
-from lnx_agent.record import Draft, parsed
+from lnx_agent.record import Draft, event_and_source, parsed
 from lnx_agent.segment import Footer, Header, SegmentReader, write_segment
 from lnx_agent.sources import Sources
 
@@ -67,17 +67,17 @@ def segment_path(folder: Path, first: int, end: int, time_ns: int) -> Path:
     return folder / "segments" / month / f"{first:012d}-{end:012d}.seg"
 
 
-def footer_of(entries: Sequence[Entry], end: int, after: Frontier) -> Footer:
-    """What a reader will want to know about these records without reading them."""
+def footer_of(entries: Sequence[Entry], end: int, after: Frontier, leaves: Sequence[bytes] | None = None) -> Footer:
+    """What a reader will want to know about these records without reading them. ``leaves``: their hashes, where they are known."""
     own = Frontier()
+    own.extend(leaves if leaves is not None else (leaf_hash(entry.body) for entry in entries))
     declared, silence, last = [], 0, entries[0].time_ns if entries else 0
     sources = Sources()
     for entry in entries:
-        own.add(leaf_hash(entry.body))
-        record = parsed(entry.body)
-        sources.add(record.source)
-        if record.event in DECLARED:
-            declared.append({"seq": entry.seq, "time": entry.time_ns, "event": record.event, "attributes": record.attributes})
+        event, source = event_and_source(entry.body)
+        sources.add(source)
+        if event in DECLARED:
+            declared.append({"seq": entry.seq, "time": entry.time_ns, "event": event, "attributes": parsed(entry.body).attributes})
         silence, last = max(silence, entry.time_ns - last), entry.time_ns
     return Footer(
         count=len(entries),
@@ -233,8 +233,9 @@ class Stream:
         first, end = self.sealed, entries[-1].seq + 1
         self._unfinished = end
         after = self._base.copy()
-        after.extend(leaf_hash(entry.body) for entry in entries)
-        footer = footer_of(entries, end, after)
+        leaves = [leaf_hash(entry.body) for entry in entries]
+        after.extend(leaves)
+        footer = footer_of(entries, end, after, leaves)
         path = segment_path(self.folder, first, end, entries[-1].time_ns)
         digest = write_segment(path, Header(self.id, first, time.time_ns()), entries, footer)
         segment = Sealed(first, end, path)

@@ -64,6 +64,7 @@ class _Job:
     bodies: Sequence[Body]
     cursors: Mapping[str, str]
     trim_before: int | None = None
+    room: int = 0
     done: Future[range] = field(default_factory=Future)
 
 
@@ -86,6 +87,28 @@ def connect(path: Path, *, read_only: bool = False, full: bool = True) -> sqlite
     return connection
 
 
+class _Room:
+    """How many records may be on their way. A call waits until there is room for all of its records at once."""
+
+    def __init__(self, size: int) -> None:
+        self._size = self._free = size
+        self._changed = threading.Condition()
+
+    def take(self, count: int) -> int:
+        """Waits for room; returns what has to be given back. A call that is larger than the room waits until it is alone."""
+        wanted = min(count, self._size)
+        with self._changed:
+            while self._free < wanted:
+                self._changed.wait()
+            self._free -= wanted
+        return wanted
+
+    def give(self, count: int) -> None:
+        with self._changed:
+            self._free += count
+            self._changed.notify_all()
+
+
 class DurableLog:
     """One log file. Safe to use from any thread; one process at a time writes (see files.InstanceLock).
 
@@ -97,8 +120,7 @@ class DurableLog:
         self.path = path
         self._clock = clock
         self._full = full
-        self._room = threading.BoundedSemaphore(max_queued)
-        self._max_queued = max_queued
+        self._room = _Room(max_queued)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._reading = threading.Lock()
         self._closed = False
@@ -144,14 +166,13 @@ class DurableLog:
         self._put(_Job((), cursors or {}, trim_before=before)).result()
 
     def _put(self, job: _Job) -> Future[range]:
-        weight = min(len(job.bodies), self._max_queued)
-        for _ in range(weight):
-            self._room.acquire()
+        job.room = self._room.take(len(job.bodies))
         with self._gate:
-            if self._closed:
-                raise PlantError(LOG_CLOSED, where=str(self.path))
-            self._jobs.put(job)
-        return job.done
+            if not self._closed:
+                self._jobs.put(job)
+                return job.done
+        self._room.give(job.room)
+        raise PlantError(LOG_CLOSED, where=str(self.path))
 
     def _work(self) -> None:
         while (first := self._jobs.get()) is not None:
@@ -209,8 +230,7 @@ class DurableLog:
                 self._commit([job])
             return
         for job, result in zip(group, results if failure is None else [range(0)], strict=True):
-            for _ in range(min(len(job.bodies), self._max_queued)):
-                self._room.release()
+            self._room.give(job.room)
             if failure is None:
                 job.done.set_result(result)
             else:
@@ -261,6 +281,7 @@ class DurableLog:
             except queue.Empty:
                 break
             if job is not None:
+                self._room.give(job.room)
                 job.done.set_exception(PlantError(LOG_CLOSED, where=str(self.path)))
         with self._reading:
             self._read.close()

@@ -1,4 +1,5 @@
-// lnx_agent._scan: the fast half of `lnx agent verify`; its plain twin is PlainScanner in agent/lnx_agent/evidence/scan.py.
+// lnx_agent._scan: the fast halves of the agent. Of `lnx agent verify` the plain twin is PlainScanner in agent/lnx_agent/evidence/scan.py;
+// agent_record.h names the other.
 #include <pybind11/pybind11.h>
 
 #include <cstring>
@@ -7,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent_record.h"
 #include "evidence/crc32c.h"
 #include "evidence/scanner.h"
 
@@ -71,7 +73,8 @@ bool Take(evidence::Scanner& scanner, const py::bytes& block) {
 }  // namespace
 
 PYBIND11_MODULE(_scan, module) {
-  module.doc() = "Checks the records of sealed segments.";
+  module.doc() = "Makes records and checks those of sealed segments.";
+  agent::AddRecords(module);
   py::class_<evidence::Scanner>(module, "Scanner")
       .def(py::init(&Make), py::arg("stream"), py::arg("declared"), py::arg("size"), py::arg("hashes"))
       .def("take", &Take, py::arg("block"))

@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,7 @@ class RunningReceiver:
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(60)
+        assert not self._thread.is_alive()
 
     def records(self) -> dict[tuple[str, int], Parsed]:
         """Everything that is stored, by stream and number."""
@@ -174,6 +177,30 @@ def running_agent(settings: AgentSettings | Path, **more: Any) -> Iterator[Agent
 def agent_process(settings: Path) -> subprocess.Popen[bytes]:
     """The agent as its own process, to be killed."""
     return subprocess.Popen([sys.executable, "-m", "lnx_agent.main", str(settings)], stdout=subprocess.DEVNULL)
+
+
+def bounded(words: Sequence[str], seconds: float, **more: Any) -> subprocess.CompletedProcess[str]:
+    """A command and everything that it starts, ended after so many seconds: status 124. Its output goes through files, because a pipe
+    that a grandchild holds would be waited for however long that one lives."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True, **more)
+        try:
+            code = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            code = 124
+        finally:
+            ended(child)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(list(words), code, out.read().decode("utf-8", "replace"), err.read().decode("utf-8", "replace"))
+
+
+def ended(child: subprocess.Popen[Any], seconds: float = 30.0) -> None:
+    """Kills a process and waits for it, but not for ever."""
+    child.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(seconds)
 
 
 def seconds_here(seconds: float) -> float:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,12 +27,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent_plant import RunningReceiver, agent_toml, receiver_settings, wait_for
+import oracle_plan
+from agent_plant import RunningReceiver, agent_toml, ended, receiver_settings, wait_for
 from aiohttp import web
 from disk_faults import FailingDisk
 from lnx_agent.receiver.server import Receiver
 from lnx_agent.record import Parsed
 from lnx_common.events import EventFile
+from oracle_plan import Damage, Life
 
 PROCESS_FAULTS = ("kill", "operation", "upstream", "damage")
 DISK_FAULTS = ("power", "lies")
@@ -47,8 +49,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class HostileReceiver(Receiver):
     """The receiver behind a bad line: answers get lost after the commit, proxies answer instead, limits change."""
 
-    chance: random.Random | None = None
+    seed: int | None = None
     portal = False
+    _requests = itertools.count()
 
     def application(self) -> web.Application:
         application = super().application()
@@ -57,7 +60,7 @@ class HostileReceiver(Receiver):
 
     @web.middleware
     async def _meddle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        trick = self.chance.randrange(12) if self.chance and request.path == "/v1/logs" else 99
+        trick = oracle_plan.trick(self.seed, next(self._requests)) if self.seed is not None and request.path == "/v1/logs" else 99
         if trick == 0 or self.portal:
             return web.Response(text="<html>log in</html>", content_type="text/html")
         if trick == 1:
@@ -138,28 +141,30 @@ class Producer:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(60)
+        if self._thread.is_alive():
+            raise TimeoutError("the programs that write events do not end")
 
 
 def run(seed: int, kills: int, fault: str, folder: Path) -> Outcome:
-    """One run of the oracle; everything about it follows from the seed and the fault."""
-    chance = random.Random(f"{seed} {fault}")
+    """One run of the oracle; what is done to the agent follows from the seed and the fault (oracle_plan.py)."""
     outcome = Outcome(repeats_allowed=fault in READ_AGAIN)
     settings = receiver_settings(folder / "receiver")
-    HostileReceiver.chance = random.Random(seed) if fault == "upstream" else None
+    HostileReceiver.seed, HostileReceiver._requests = (seed if fault == "upstream" else None), itertools.count()
     receiver = RunningReceiver(settings, HostileReceiver)
     toml = agent_toml(folder / "plant", receiver.url, uplink="batch_records = 100")
     disk = _disk_of(folder) if fault in ("power", "lies") else None
-    producer = Producer(folder / "plant/events", chance)
+    producer = Producer(folder / "plant/events", random.Random(f"{seed} {fault} producer"))
     try:
-        for _ in range(kills):
+        for number in range(kills):
             producer.allow(EVENTS_OF_A_LIFE)
-            _one_life(toml, fault, chance, outcome, disk)
+            life = oracle_plan.life(seed, fault, number)
+            _one_life(toml, fault, life, outcome, disk)
             if fault == "damage":
-                _damage(folder / "plant/data", chance)
+                _damage(folder / "plant/data", life.damage)
         producer.stop()
-        HostileReceiver.chance = None
-        _change_settings(toml, chance, broken=0)
+        HostileReceiver.seed = None
+        _change_settings(toml, 100, slip=False)
         _judge(toml, folder, producer, receiver, outcome)
     finally:
         producer.stop()
@@ -178,39 +183,31 @@ def _start(toml: Path, countdown: int, disk: FailingDisk | None = None) -> subpr
     return subprocess.Popen(command, env=disk.environment() if disk else None, stderr=subprocess.DEVNULL)
 
 
-def _one_life(toml: Path, fault: str, chance: random.Random, outcome: Outcome, disk: FailingDisk | None) -> None:
-    lying = disk is not None and fault == "lies" and chance.random() < 0.5
-    with disk.failing("fsync-lies") if disk and lying else contextlib.nullcontext():
-        _until_killed(toml, fault, fault in ("operation", "power") or (fault == "damage" and chance.random() < 0.3), chance, disk)
+def _one_life(toml: Path, fault: str, life: Life, outcome: Outcome, disk: FailingDisk | None) -> None:
+    with disk.failing("fsync-lies") if disk and life.lying else contextlib.nullcontext():
+        _until_killed(toml, fault, life, disk)
     outcome.kills += 1
     if disk is not None:
         disk.cut_power()
 
 
-def _until_killed(toml: Path, fault: str, by_operation: bool, chance: random.Random, disk: FailingDisk | None) -> None:
-    child = _start(toml, chance.randrange(1, 160) if by_operation else 0, disk)
-    if by_operation:
-        status, born = toml.parent / "data/status.json", time.time()
-        wait_for(lambda: child.poll() is not None or _begun(status, born), 60, fail=False)
-        try:
-            child.wait(2.5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-    else:
-        _let_live(toml.parent / "data/status.json", chance)
+def _until_killed(toml: Path, fault: str, life: Life, disk: FailingDisk | None) -> None:
+    status, born = toml.parent / "data/status.json", time.time()
+    child = _start(toml, life.countdown, disk)
+    try:
+        if life.countdown:
+            wait_for(lambda: child.poll() is not None or _begun(status, born), 60, fail=False)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(2.5)
+            return
+        if not life.early:  # else it dies while it begins
+            wait_for(lambda: _begun(status, born), 60, fail=False)
+        time.sleep(life.seconds)
         if fault == "kill":
-            _change_settings(toml, chance)
-            time.sleep(chance.uniform(0, 1.2))  # two looks take a second
-        child.send_signal(signal.SIGKILL)
-    child.wait()
-
-
-def _let_live(status: Path, chance: random.Random) -> None:
-    """Some die while they begin; the others work for a while, however slow the machine is."""
-    born = time.time()
-    if chance.random() < 0.7:
-        wait_for(lambda: _begun(status, born), 60, fail=False)
-    time.sleep(chance.uniform(0, 0.8))
+            _change_settings(toml, life.settings, slip=life.slip)
+            time.sleep(life.settle)  # two looks take a second
+    finally:
+        ended(child)
 
 
 def _begun(status: Path, born: float) -> bool:
@@ -221,35 +218,27 @@ def _begun(status: Path, born: float) -> bool:
         return False
 
 
-def _change_settings(toml: Path, chance: random.Random, *, broken: float = 0.3) -> None:
+def _change_settings(toml: Path, batch: int, *, slip: bool) -> None:
     """Other numbers, and sometimes a slip of the pen that the next change mends."""
     text = toml.read_text(encoding="utf-8").replace("[seal\n", "[seal]\n")
-    text = re.sub(r"batch_records = \d+", f"batch_records = {chance.randrange(20, 200)}", text)
-    toml.write_text(text.replace("[seal]", "[seal") if chance.random() < broken else text, encoding="utf-8")
+    text = re.sub(r"batch_records = \d+", f"batch_records = {batch}", text)
+    toml.write_text(text.replace("[seal]", "[seal") if slip else text, encoding="utf-8")
 
 
-def _damage(data: Path, chance: random.Random) -> None:
-    """Flips a bit, truncates or removes one of the agent's files while it is down."""
-    patterns = (
-        "streams/*/journal.db",
-        "streams/*/journal.db-wal",
-        "streams/*/segments/*/*.seg",
-        "uplinks/*/position",
-        "streams/*/hiwater",
-        "ledger.json",
-    )
-    files = sorted(path for pattern in patterns for path in data.glob(pattern) if path.stat().st_size)
+def _damage(data: Path, damage: Damage) -> None:
+    """Flips a bit of one of the agent's files while it is down, cuts it, or removes it. No file of the kind, no damage."""
+    files = sorted(path for path in data.glob(damage.files) if path.stat().st_size)
     if not files:
         return
-    path = chance.choice(files)
+    path = files[int(damage.which * len(files))]
     raw = bytearray(path.read_bytes())
-    kind = chance.randrange(4)
-    if kind == 0 and path.suffix != ".seg":
+    at = int(damage.where * len(raw))
+    if damage.kind == "removed":
         path.unlink()
-    elif kind == 1:
-        path.write_bytes(raw[: chance.randrange(len(raw))])
+    elif damage.kind == "cut":
+        path.write_bytes(raw[:at])
     else:
-        raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+        raw[at] ^= 1 << damage.bit
         path.write_bytes(raw)
 
 

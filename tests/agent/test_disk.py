@@ -120,6 +120,25 @@ def test_a_scanner_that_holds_files_is_an_alarm_and_costs_nothing(tmp_path: Path
     assert report.complete, report.problems
 
 
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
+def test_files_that_are_held_for_a_minute_are_an_alarm_and_cost_nothing(tmp_path: Path, seconds: float) -> None:
+    """The same under a process of its own, whose every rename is refused for so long."""
+    with plant(tmp_path) as one:
+        with one.disk.failing("held"):
+            begin = time.monotonic()
+            while time.monotonic() - begin < seconds:
+                one.write(100)
+                time.sleep(0.5)
+            wait_for(lambda: "alarm storage" in one.said.read_text(encoding="utf-8"))
+            assert one.agent.poll() is None
+        one.write(10)
+        wait_for(lambda: one.stored() == one.written)
+        wait_for(lambda: "storage" not in one.alarms() and "alarm storage is over" in one.said.read_text(encoding="utf-8"))
+        assert len(json.loads((one.data / "ledger.json").read_bytes())["streams"]) == 1
+    report = verify_folder(one.data)
+    assert report.complete, report.problems
+
+
 @pytest.mark.slow
 def test_a_slow_disk_slows_nobody_down_and_takes_no_memory(tmp_path: Path) -> None:
     with plant(tmp_path) as one, one.disk.failing("fsync-slow"):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from agent_plant import seconds_here
 from lnx_agent.record import Parsed
-from oracle import PROCESS_FAULTS, Outcome, _compare, run
+from oracle import FAULTS, PROCESS_FAULTS, Outcome, _compare, _damage, run
+from oracle_plan import DECK, FILES, TRICKS, Damage, life, trick
 
 SEEDS = [
     line.split() for line in Path(__file__).with_name("failing-seeds.txt").read_text(encoding="utf-8").splitlines() if line[:1].isalpha()
@@ -28,6 +29,34 @@ def test_nothing_accepted_is_lost(fault: str, tmp_path: Path) -> None:
 def test_seeds_that_once_failed(fault: str, seed: str, kills: str, tmp_path: Path) -> None:
     outcome = run(int(seed), min(int(kills), 10), fault, tmp_path)
     assert outcome.faultless(), outcome.line()
+
+
+def test_a_seed_gives_the_same_faults_again_however_many_are_asked_for() -> None:
+    for fault in FAULTS:
+        lives = [life(7, fault, n) for n in range(50)]
+        assert [life(7, fault, n) for n in reversed(range(50))] == lives[::-1]  # no life depends on what was drawn before
+        assert len(set(lives)) == 50
+        assert lives != [life(8, fault, n) for n in range(50)]
+        assert all(bool(one.countdown) == (fault in ("operation", "power")) for one in lives if fault != "damage")
+        damages = [(one.damage.files, one.damage.kind) for one in lives[: len(DECK)]]
+        assert sorted(damages) == sorted(DECK)
+    assert {trick(7, n) for n in range(200)} == set(range(TRICKS))
+    assert [trick(7, n) for n in range(50)] == [trick(7, n) for n in range(50)] != [trick(8, n) for n in range(50)]
+
+
+def test_damage_is_done_where_the_seed_says(tmp_path: Path) -> None:
+    for n in range(4):
+        path = tmp_path / f"streams/s{n}/journal.db"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes(100))
+    files = [tmp_path / f"streams/s{n}/journal.db" for n in range(4)]
+    _damage(tmp_path, Damage(FILES[0], "bit", 0.5, 0.25, 3))
+    assert [path.read_bytes() for path in files] == [bytes(100), bytes(100), bytes(25) + b"\x08" + bytes(74), bytes(100)]
+    _damage(tmp_path, Damage(FILES[0], "cut", 0.99, 0.4, 0))
+    assert len(files[3].read_bytes()) == 40
+    _damage(tmp_path, Damage(FILES[0], "removed", 0, 0, 0))
+    assert not files[0].exists()
+    _damage(tmp_path, Damage(FILES[5], "cut", 0, 0, 0))  # no such file
 
 
 def _record(source: str, status: int, event: str = "lnx.error") -> Parsed:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent_plant import RunningReceiver, agent_toml, receiver_settings, seconds_here, wait_for
+from agent_plant import RunningReceiver, agent_toml, bounded, ended, receiver_settings, seconds_here, wait_for
 from lnx_agent import install
 from lnx_agent.config import load_agent
 from lnx_agent.install import secret_files, unit_text
@@ -51,7 +51,11 @@ class Systemd:
         }
         apart = ["unshare", "--pid", "--fork", "--mount", "--cgroup", "--uts", "--ipc", "--kill-child"]
         self._outside = subprocess.Popen(
-            [*apart, "sh", "-ec", BEGIN], env={**os.environ, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [*apart, "sh", "-ec", BEGIN],
+            env={**os.environ, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # a pipe would be held by whatever outlives this process
         )
         with contextlib.suppress(AssertionError):
             wait_for(lambda: self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"), 15)
@@ -60,18 +64,20 @@ class Systemd:
         return self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded")
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        children = Path(f"/proc/{self._outside.pid}/task/{self._outside.pid}/children").read_text(encoding="ascii").split()
+        try:
+            children = Path(f"/proc/{self._outside.pid}/task/{self._outside.pid}/children").read_text(encoding="ascii").split()
+        except OSError:
+            children = []
         if not children:
             return subprocess.CompletedProcess(words, 1, "", "systemd is not there")
         inside = ["nsenter", "-t", children[0], "-m", "-p", "-u", "-i", "-C", "--", *words]
-        return subprocess.run(inside, capture_output=True, text=True, check=False, timeout=300)
+        return bounded(inside, 120)
 
     def show(self, name: str) -> str:
         return self.run("systemctl", "show", UNIT, "--property", name, "--value").stdout.strip()
 
     def end(self) -> None:
-        self._outside.kill()
-        self._outside.communicate()
+        ended(self._outside)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +101,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     folder = tmp_path / "한글 100%"
     unit = tmp_path / UNIT
     unit.write_text(unit_text(agent_toml(folder, "http://127.0.0.1:1")), encoding="utf-8")
-    judged = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+    judged = bounded(["systemd-analyze", "verify", "--man=no", str(unit)], 120)
     ours = [line for line in judged.stderr.splitlines() if "lnx-agent" in line]
     assert (judged.returncode, ours) == (0, [])
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from lnx_agent.delivery.dial import dial
 from lnx_agent.delivery.otlp import Response
 
 MAX_ANSWER = 4 * 2**20
@@ -105,20 +106,28 @@ class Connection:
         return response
 
     def _open(self) -> http.client.HTTPConnection:
-        host = self._parts.hostname or ""
-        if self._parts.scheme == "https":
-            context = ssl.create_default_context(cafile=str(self._endpoint.ca) if self._endpoint.ca else None)
-            if self._endpoint.client_cert:
-                key = str(self._endpoint.client_key) if self._endpoint.client_key else None
-                context.load_cert_chain(str(self._endpoint.client_cert), key)
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, self._parts.port, timeout=min(CONNECT_S, self._timeout), context=context
-            )
+        host, seconds = self._parts.hostname or "", min(CONNECT_S, self._timeout)
+        context = self._context() if self._parts.scheme == "https" else None
+        if context is not None:
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, self._parts.port, timeout=seconds, context=context)
         else:
-            connection = http.client.HTTPConnection(host, self._parts.port, timeout=min(CONNECT_S, self._timeout))
-        connection.connect()
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = http.client.HTTPConnection(host, self._parts.port, timeout=seconds)
+        connection.auto_open = 0  # it would ask for the name again, without a bound
+        channel = dial(host, connection.port, seconds)
+        try:
+            channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sock = context.wrap_socket(channel, server_hostname=host) if context else channel
+        except BaseException:
+            channel.close()
+            raise
         return connection
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self._endpoint.ca) if self._endpoint.ca else None)
+        if self._endpoint.client_cert:
+            key = str(self._endpoint.client_key) if self._endpoint.client_key else None
+            context.load_cert_chain(str(self._endpoint.client_cert), key)
+        return context
 
     @staticmethod
     def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:

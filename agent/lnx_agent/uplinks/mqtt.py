@@ -7,6 +7,7 @@ acknowledged it: that proves the broker has it, not the receiver behind; only co
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from lnx_common.service import StopSignal
 from paho.mqtt.enums import CallbackAPIVersion
 
 from lnx_agent.delivery.backoff import Backoff, Pace
+from lnx_agent.delivery.dial import dial
 from lnx_agent.delivery.otlp import request_body, resource_bytes
 from lnx_agent.delivery.position import Positions
 from lnx_agent.uplinks.base import Lent, UplinkStatus, change_state
@@ -40,6 +42,13 @@ class Broker:
     client_key: Path | None = None
     user: str = ""
     password: str = ""
+
+
+class _Client(paho.Client):
+    """The client, without a wait for a name that has no end: it connects again in its own thread, which `loop_stop` waits for."""
+
+    def _create_socket_connection(self) -> socket.socket:
+        return dial(self._host, self._port, self._connect_timeout)
 
 
 class Mqtt:
@@ -69,7 +78,7 @@ class Mqtt:
                 client.loop_stop()
 
     def _connected(self) -> Any:
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._name, protocol=paho.MQTTv5)
+        client = _Client(CallbackAPIVersion.VERSION2, client_id=self._name, protocol=paho.MQTTv5)
         if self._broker.user:
             client.username_pw_set(self._broker.user, self._broker.password)
         if self._broker.tls:

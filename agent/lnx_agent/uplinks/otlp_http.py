@@ -1,5 +1,8 @@
 """Delivers records over OTLP/HTTP, in order, for as long as it takes.
 
+Records that come one by one are gathered: a request that is not full goes off GATHER_S after the one before it, so that a steady line costs
+few requests, and the first record after a pause goes at once.
+
 A batch that cannot be delivered is tried again with the same records. A batch that is refused for what it is (400, partial success)
 is searched by halves for the first record that the upstream does not take; it alone becomes a dead letter, and its declaration with
 the leaf hash goes upstream instead. Several such records in a row with nothing accepted between them mean that the upstream is
@@ -28,6 +31,7 @@ from lnx_agent.uplinks.base import Lent, UplinkStatus, change_state
 from lnx_agent.uplinks.receipts import Receipts
 
 IDLE_S = 0.5
+GATHER_S = 0.5
 SUSPICIOUS = 5  # dead letters in a row before the upstream itself is doubted
 
 
@@ -51,6 +55,7 @@ class OtlpHttp:
         self._positions = Positions(lent.folder / "position")
         self._dead = DeadLetters(lent.folder / "deadletter")
         self._refused_in_a_row = 0
+        self._full_only_until = 0.0  # monotonic seconds
         self.conflict: tuple[str, int] | None = None
         self.status = UplinkStatus(name, "otlp_http", dead_letters=self._dead.count())
         self.receipts = Receipts(name, self._connection, lent, self._positions, self._resend) if receipts else None
@@ -72,7 +77,8 @@ class OtlpHttp:
         """Delivers one batch of the oldest stream that has something; False when there is nothing."""
         for stream in [entry.id for entry in self._lent.ledger.streams]:
             first = self._positions.next.get(stream, 0)
-            if first >= self._lent.ledger.end_of(stream):
+            waiting = self._lent.ledger.end_of(stream) - first
+            if waiting <= 0 or (waiting < self._limits.records and time.monotonic() < self._full_only_until):
                 continue
             entries = self._lent.ledger.read(stream, first, self._limits.records, self._limits.bytes)
             if not entries:
@@ -80,6 +86,7 @@ class OtlpHttp:
                     self._move(stream, self._lent.ledger.end_of(stream))
                 continue
             begin = time.monotonic()
+            self._full_only_until = begin + GATHER_S
             self._deliver(stream, entries, stop)
             if self._limits.per_second:
                 stop.wait(len(entries) / self._limits.per_second - (time.monotonic() - begin))

@@ -21,7 +21,7 @@ add_custom_command(OUTPUT ${import} DEPENDS ${library} WORKING_DIRECTORY ${CMAKE
 add_custom_target(windows_python DEPENDS ${import})
 file(GLOB core_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/../core*.cpp ${CMAKE_CURRENT_LIST_DIR}/../picture.cpp)
 add_library(_core MODULE ${core_sources})
-add_library(_scan MODULE ${CMAKE_CURRENT_LIST_DIR}/../agent_scan.cpp)
+add_library(_scan MODULE ${CMAKE_CURRENT_LIST_DIR}/../agent_scan.cpp ${CMAKE_CURRENT_LIST_DIR}/../agent_record.cpp)
 target_link_libraries(_core PRIVATE lnx)
 target_link_libraries(_scan PRIVATE lnx_evidence)
 foreach(extension _core _scan)

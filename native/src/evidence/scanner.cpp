@@ -5,27 +5,13 @@
 #include <string_view>
 
 #include "evidence/crc32c.h"
+#include "evidence/record.h"
 
 namespace lnx::evidence {
 namespace {
 
 constexpr size_t kFrameHead = 24;
-constexpr std::string_view kUid = "log.record.uid";
 constexpr size_t kUidDigits = 12;
-
-// Fields of a LogRecord and of what is in it, as the first byte of each says.
-enum Tag : uint8_t {
-  kTime = 0x09,
-  kSeverity = 0x10,
-  kBody = 0x2A,
-  kAttribute = 0x32,
-  kDropped = 0x38,
-  kObserved = 0x59,
-  kEvent = 0x62,
-  kKey = 0x0A,
-  kValue = 0x12,
-  kString = 0x0A,
-};
 
 template <typename T>
 T Little(const uint8_t* at) noexcept {
@@ -33,44 +19,6 @@ T Little(const uint8_t* at) noexcept {
   std::memcpy(&value, at, sizeof value);  // every machine that this runs on is little-endian
   return value;
 }
-
-std::string_view Text(Bytes bytes) noexcept { return {reinterpret_cast<const char*>(bytes.data), bytes.size}; }
-
-// Reads protobuf; after a false answer nothing more may be read.
-class Reader {
- public:
-  explicit Reader(Bytes bytes) : at_(bytes.begin()), end_(bytes.end()) {}
-
-  bool done() const noexcept { return at_ == end_; }
-  uint8_t Byte() noexcept { return *at_++; }
-  bool Skip(size_t count) noexcept {
-    if (static_cast<size_t>(end_ - at_) < count) return false;
-    at_ += count;
-    return true;
-  }
-  bool Varint(uint64_t* value) noexcept {
-    *value = 0;
-    for (unsigned shift = 0; shift < 64 && at_ != end_; shift += 7) {
-      const uint8_t byte = *at_++;
-      *value |= static_cast<uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return true;
-    }
-    return false;
-  }
-  bool Delimited(Bytes* field) noexcept {
-    uint64_t size = 0;
-    if (!Varint(&size) || size > static_cast<uint64_t>(end_ - at_)) return false;
-    *field = {at_, static_cast<size_t>(size)};
-    at_ += size;
-    return true;
-  }
-  // A field that must be here, alone up to the end.
-  bool Last(uint8_t tag, Bytes* field) noexcept { return !done() && Byte() == tag && Delimited(field) && done(); }
-
- private:
-  const uint8_t* at_;
-  const uint8_t* end_;
-};
 
 // <stream>:<number, at least 12 digits>
 bool IsUid(std::string_view text, std::string_view stream, uint64_t number) noexcept {
@@ -156,15 +104,12 @@ bool Scanner::Ordinary(uint64_t number, Bytes record) const noexcept {
       case kBody:
         if (!reader.Delimited(&field) || !field.empty()) return false;
         break;
-      case kAttribute: {
-        if (!reader.Delimited(&field)) return false;
-        Reader pair(field);
-        if (pair.done() || pair.Byte() != kKey || !pair.Delimited(&key) || !pair.Last(kValue, &value)) return false;
+      case kAttribute:
+        if (!reader.Pair(&key, &value)) return false;
         if (Text(key) != kUid) break;
         if (named || !Reader(value).Last(kString, &text) || !IsUid(Text(text), stream_, number)) return false;
         named = true;
         break;
-      }
       case kEvent:
         if (has_event || !reader.Delimited(&field)) return false;
         has_event = true;

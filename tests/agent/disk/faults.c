@@ -9,6 +9,7 @@
  *   fsync-lies   fsync says yes and keeps nothing       fsync-eio    fsync fails      fsync-slow   fsync takes 500 ms
  *   write-eio    writing fails                          write-full   the disk is full  read-only    nothing can be opened to
  * write
+ *   held         no file gets another name, as while a virus scanner holds it
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -148,6 +149,7 @@ int unlink(const char* path) {
 
 int rename(const char* from, const char* to) {
   KeepInode(to);
+  if (Below(to) && Ordered("held")) return Fails(EACCES);
   return (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
 }
 
