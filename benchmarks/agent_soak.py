@@ -1,8 +1,8 @@
 """The agent for hours at twice the load it is made for, with a fault every so often: memory, open files and threads must not grow.
 
 A program writes 4000 events a second; every `period` one fault in turn: the upstream away, kill -9, other settings, a log-in page
-instead of the upstream. Memory and open files are read every few seconds of a life that is older than a minute (`--warm`); the slope is that of a
-line through the readings of the longest life. In the end everything must be there.
+instead of the upstream. Memory and open files are read every few seconds of a life that is older than a minute (`--warm`); the slope is
+that of a line through the readings of the longest life. In the end everything must be there.
 
     python benchmarks/agent_soak.py --hours 24 --period 3600      what the figures are for
     python benchmarks/agent_soak.py --hours 0.2 --period 60       a look
@@ -120,7 +120,7 @@ def main() -> None:
         one = Soak(Path(place), options.warm)
         line = Line(Path(place) / "plant/events")
         end, next_fault, faults = time.monotonic() + options.hours * 3600, time.monotonic() + options.period, 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or faults < len(FAULTS):
             time.sleep(min(LOOK_S, options.period / 4))
             one.look()
             if time.monotonic() > next_fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def run_agent(path: Path, stop: StopSignal | None = None) -> None:
     agent = Agent(loaded.settings, file, loaded.digest)
     if loaded.refused is not None:
         agent.refuse_settings(loaded.refused)
+    gc.freeze()  # what was loaded stays: looking through it at every full collection is work for nothing
     run_until_stopped(agent.run, stop)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lnx_common.clocks import EARLIEST_NS, LATEST_NS
 from lnx_common.events import EVENTS, fits
@@ -35,8 +35,7 @@ MAX_TIME = 2**63 - 1
 UNKNOWN_SEVERITY = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A record that lacks only its number: the bytes before and after the uid."""
 
     head: bytes

@@ -27,6 +27,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import crc32c
 
@@ -50,8 +51,7 @@ Body = bytes | Callable[[int], bytes]
 """A record, or a function that makes it from its number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One record: its number, when it was accepted (wall clock, ns since 1970), its bytes."""
 
     seq: int

@@ -1,5 +1,5 @@
-// lnx_agent._scan: the fast halves of the agent. Of `lnx agent verify` the plain twin is PlainScanner in agent/lnx_agent/evidence/scan.py;
-// agent_record.h names the other.
+// lnx_agent._scan: the fast halves of the agent. Of `lnx agent verify` the plain twin is PlainScanner in
+// agent/lnx_agent/evidence/scan.py; agent_record.h names the other.
 #include <pybind11/pybind11.h>
 
 #include <cstring>

@@ -22,10 +22,10 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(autouse=True)
 def not_for_ever(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that hangs ends its process after ten minutes, with a trace of every thread, instead of the whole run after hours."""
+    """A test that hangs ends its process after twenty minutes, with a trace of every thread, instead of the whole run after hours."""
     if request.node.get_closest_marker("slow"):
         yield
         return
-    faulthandler.dump_traceback_later(600, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(1200, exit=True, file=sys.__stderr__)
     yield
     faulthandler.cancel_dump_traceback_later()

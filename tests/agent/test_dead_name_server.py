@@ -142,7 +142,7 @@ def test_a_broker_whose_name_is_never_found_keeps_nobody_from_ending(tmp_path: P
 def test_a_name_is_asked_for_once_at_a_time_and_waited_for_no_longer_than_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, answer = [], threading.Event()
 
-    def never(host: str, port: int, **_: object) -> list[dial.Address]:
+    def never(host: str, port: int, **_: object) -> dial.Addresses:
         asked.append(host)
         answer.wait(60)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]

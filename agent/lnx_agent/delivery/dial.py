@@ -11,14 +11,15 @@ import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
-Address = tuple[int, int, int, str, Any]
-"""As `socket.getaddrinfo` gives it."""
+Addresses = Sequence[tuple[int, int, int, str, Any]]
+"""As `socket.getaddrinfo` gives them."""
 
-_open: dict[tuple[str, int], Future[list[Address]]] = {}
+_open: dict[tuple[str, int], Future[Addresses]] = {}
 _lock = threading.Lock()
 
 
@@ -47,7 +48,7 @@ def _connected(channel: socket.socket, address: Any, seconds: float) -> socket.s
     return channel
 
 
-def resolve(host: str, port: int, seconds: float) -> list[Address]:
+def resolve(host: str, port: int, seconds: float) -> Addresses:
     """Addresses of a name. Raises gaierror when there are none, or when the name server has not answered within ``seconds``."""
     if _is_number(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -57,7 +58,7 @@ def resolve(host: str, port: int, seconds: float) -> list[Address]:
         raise socket.gaierror(socket.EAI_AGAIN, f"no name server answered within {seconds:g} s") from None
 
 
-def _asked(host: str, port: int) -> Future[list[Address]]:
+def _asked(host: str, port: int) -> Future[Addresses]:
     with _lock:
         answer = _open.get((host, port))
         if answer is None:
@@ -66,8 +67,8 @@ def _asked(host: str, port: int) -> Future[list[Address]]:
         return answer
 
 
-def _ask(host: str, port: int, answer: Future[list[Address]]) -> None:
-    found: list[Address] = []
+def _ask(host: str, port: int, answer: Future[Addresses]) -> None:
+    found: Addresses = ()
     failure: Exception | None = None
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

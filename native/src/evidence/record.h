@@ -1,5 +1,5 @@
-// The canonical form of a record, as agent/lnx_agent/record.py describes it: its tags, a reader of protobuf, and what a record tells
-// without being parsed whole.
+// The canonical form of a record, as agent/lnx_agent/record.py describes it: its tags, a reader of protobuf, and what a record
+// tells without being parsed whole.
 #pragma once
 
 #include <cstddef>
@@ -71,8 +71,8 @@ class Reader {
   const uint8_t* end_;
 };
 
-// The event and the text of lnx.source (empty without one) of a record that is certainly canonical and has each at most once; false for
-// every other. Both point into the record.
+// The event and the text of lnx.source (empty without one) of a record that is certainly canonical and has each at most once;
+// false for every other. Both point into the record.
 bool EventAndSource(Bytes record, std::string_view* event, std::string_view* source) noexcept;
 
 }  // namespace lnx::evidence

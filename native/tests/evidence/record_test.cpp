@@ -1,4 +1,5 @@
-// What a record tells without being parsed whole; that it is what the protobuf library reads is tested in tests/agent/test_record.py.
+// What a record tells without being parsed whole; that it is what the protobuf library reads is tested in
+// tests/agent/test_record.py.
 #include "evidence/record.h"
 
 #include <gtest/gtest.h>
@@ -25,14 +26,16 @@ struct Told {
 
 Told Of(const std::string& record) {
   Told told;
-  told.certain = evidence::EventAndSource({reinterpret_cast<const uint8_t*>(record.data()), record.size()}, &told.event, &told.source);
+  told.certain =
+      evidence::EventAndSource({reinterpret_cast<const uint8_t*>(record.data()), record.size()}, &told.event, &told.source);
   return told;
 }
 
 const std::string kHead("\x10\x09\x2A\x00", 4);
 
 TEST(EventAndSource, AreThoseOfTheRecord) {
-  const std::string record = kHead + Attribute("model", "lnx.source") + Attribute("lnx.source", "press-1-1:8") + Field('\x62', "lnx.error");
+  const std::string record =
+      kHead + Attribute("model", "lnx.source") + Attribute("lnx.source", "press-1-1:8") + Field('\x62', "lnx.error");
   const Told told = Of(record);
   EXPECT_TRUE(told.certain);
   EXPECT_EQ(told.event, "lnx.error");
