@@ -8,7 +8,6 @@ time of LNX_BENCH_OUTAGE seconds (default 60), for its memory; an hour that ends
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from _memory import MemoryWatch
 from _report import ROOT, claim, report
 
 SECONDS = float(os.environ.get("LNX_BENCH_SECONDS", "20"))
@@ -47,15 +47,6 @@ class Server:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
-
-
-def child_memory(process: psutil.Process) -> float:
-    """MB of the processes that a collector has started, which are those that work on Parquet files."""
-    total = 0.0
-    for child in process.children():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += child.memory_info().rss / 1e6
-    return total
 
 
 def build_server(folder: Path) -> Path:
@@ -173,18 +164,17 @@ def outage(folder: Path, program: Path) -> dict[str, Any]:
         time.sleep(8)
         before = process.memory_info().rss / 1e6
         server.stop()
-        peak, both, until = 0.0, 0.0, time.monotonic() + OUTAGE
-        while time.monotonic() < until:
-            during = process.memory_info().rss / 1e6
-            peak, both = max(peak, during), max(both, during + child_memory(process))
-            time.sleep(0.1)
+        watch = MemoryWatch(process)
+        time.sleep(OUTAGE)
+        watch.stop()
         return {
             "collector": "lnx",
             "outage_s": OUTAGE,
             "memory_before_mb": round(before, 1),
             "memory_after_mb": round(process.memory_info().rss / 1e6, 1),
-            "memory_peak_mb": round(peak, 1),
-            "memory_peak_with_parquet_process_mb": round(both, 1),
+            "memory_peak_mb": round(watch.peak, 1),
+            "parquet_processes": len(watch.children),
+            "memory_peak_with_parquet_process_mb": round(watch.peak_with_children, 1),
         }
     finally:
         process.kill()

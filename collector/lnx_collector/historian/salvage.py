@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lnx_common import wal
+
 from lnx_collector.historian import database, losses
 from lnx_collector.historian.losses import Loss
 from lnx_collector.historian.parquet_work import ParquetWorker
@@ -37,7 +39,11 @@ def salvage(path: Path, quarantine: Path, now: int, work: ParquetWorker) -> tupl
         if beside.exists():
             beside.replace(aside.with_name(aside.name + suffix))
     connection = database.open_database(path)
-    damaged = sqlite3.connect(aside, isolation_level=None)
+    readable = aside
+    if wal.is_damaged(aside):
+        readable = aside.with_name(aside.name + "-rebuilt")
+        wal.rebuild(aside, readable)
+    damaged = sqlite3.connect(readable, isolation_level=None)
     damaged.text_factory = lambda raw: raw.decode("utf-8", "replace")
     try:
         connection.execute("BEGIN IMMEDIATE")

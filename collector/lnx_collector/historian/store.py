@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from lnx_common import wal
 from lnx_common.errors import PlantError
 from lnx_common.held_file import HeldFile
 
@@ -88,6 +89,8 @@ class Historian:
     # ── opening and repairing ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _open(self) -> sqlite3.Connection:
+        if wal.is_damaged(self._path):  # SQLite would leave out what follows, and tell nobody
+            return self._salvage(sqlite3.DatabaseError("a wrong frame in the write-ahead log"))
         try:
             return database.open_database(self._path)
         except sqlite3.DatabaseError as error:

@@ -13,6 +13,7 @@ from lnx_collector.config import HistorianSettings
 from lnx_collector.historian import Historian, database
 from lnx_collector.historian.salvage import LEAP
 from lnx_collector.sample import good
+from lnx_common import wal
 from lnx_common.errors import PlantError
 
 T0 = 1_790_000_000 * 10**9
@@ -100,6 +101,50 @@ def test_a_damaged_database_is_set_aside_what_is_readable_is_saved_and_the_rest_
     fresh = again.rows_after(again.last_seq - 1, 10)
     assert [row.sample.value for row in fresh] == [99_999.0]
     assert fresh[0].seq >= LEAP
+    again.close()
+
+
+@pytest.mark.parametrize("where", ["header", "page", "salt", "checksum"])
+def test_a_flipped_bit_in_the_write_ahead_log_does_not_take_what_was_accepted_after_it(tmp_path: Path, where: str) -> None:
+    store = Historian(tmp_path / "running", SETTINGS)
+    store._writer.submit(lambda c: c.execute("PRAGMA wal_autocheckpoint=0") and None).result(5)
+    for begin in range(0, 4000, 50):
+        fill(store, 50, begin)
+    shutil.copytree(tmp_path / "running", tmp_path / "killed", ignore=shutil.ignore_patterns("*-shm"))  # as kill -9 leaves it
+    store.close()
+    log = tmp_path / "killed" / f"{database.DATABASE}-wal"
+    size, frames = wal.frames(tmp_path / "killed" / database.DATABASE)
+    assert size == 4096 and len(frames) > 80 and all(frame.whole for frame in frames)
+    raw = bytearray(log.read_bytes())
+    begin = frames[len(frames) // 2].offset
+    raw[{"header": 18, "page": begin + wal.FRAME + 2000, "salt": begin + 9, "checksum": begin + 17}[where]] ^= 4
+    log.write_bytes(raw)
+
+    told: list[PlantError | None] = []
+    again = Historian(tmp_path / "killed", SETTINGS, trouble=told.append)
+    assert told and told[0] is not None and told[0].status == 704
+    kept = values(again)
+    lost = sum(loss.samples for loss in again.losses() if loss.reason == "damaged")
+    assert kept == sorted(set(kept)) and len(kept) + lost == 4000 and lost < 200
+    fill(again, 1, 99_999)
+    assert again.rows_after(again.last_seq - 1, 10)[0].seq >= LEAP
+    again.close()
+
+
+def test_a_last_transaction_that_was_torn_is_no_damage(tmp_path: Path) -> None:
+    store = Historian(tmp_path / "running", SETTINGS)
+    for begin in range(0, 400, 10):
+        fill(store, 10, begin)
+    shutil.copytree(tmp_path / "running", tmp_path / "cut", ignore=shutil.ignore_patterns("*-shm"))
+    store.close()
+    log = tmp_path / "cut" / f"{database.DATABASE}-wal"
+    raw = bytearray(log.read_bytes())
+    last = wal.frames(tmp_path / "cut" / database.DATABASE)[1][-1]
+    raw[last.offset + wal.FRAME + 100 : last.offset + wal.FRAME + 4096] = bytes(3996)
+    log.write_bytes(raw)
+    told: list[PlantError | None] = []
+    again = Historian(tmp_path / "cut", SETTINGS, trouble=told.append)
+    assert values(again) == [float(i) for i in range(390)] and not told and not again.losses()
     again.close()
 
 
