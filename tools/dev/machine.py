@@ -110,7 +110,7 @@ PARITY: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "paddle-venv": (
         ("paddlepaddle", "opencv-python-headless", "onnx", "onnxruntime==1.31.1", "pyyaml", "scipy", "matplotlib", "pycocotools"),
-        ("requests", "shapely", "tqdm", "typeguard", "six", "scikit-learn"),
+        ("requests", "shapely", "tqdm", "typeguard", "six", "scikit-learn", "pandas"),
         ("--no-deps", "paddledet==2.6.0"),
     ),
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "decode/lanes.h"
 #include "decode/workspace.h"
 
 namespace lnx::decode {
@@ -82,13 +83,19 @@ void ScanScores(const ScoreView& view, const ScoreGate& gate, bool all_classes, 
     return;
   }
   w.best_value.resize(static_cast<size_t>(view.anchors));
-  w.best_class.assign(static_cast<size_t>(view.anchors), 0);
-  for (int64_t c = 0; c < view.classes; ++c) {
-    const float* row = view.data + c * view.class_step;
+  w.best_class.resize(static_cast<size_t>(view.anchors));
+  if (view.anchor_step == 1) {
+    FastLanes().largest(view.data, view.class_step, static_cast<int32_t>(view.classes), static_cast<int32_t>(view.anchors),
+                        w.best_value.data(), w.best_class.data());
+  } else {
     for (int64_t a = 0; a < view.anchors; ++a) {
-      const auto i = static_cast<size_t>(a);
-      const float value = row[a * view.anchor_step];
-      if (c == 0 || value > w.best_value[i]) w.best_value[i] = value, w.best_class[i] = static_cast<int32_t>(c);
+      const float* value = view.data + a * view.anchor_step;
+      int64_t best = 0;
+      for (int64_t c = 1; c < view.classes; ++c) {
+        if (value[c * view.class_step] > value[best * view.class_step]) best = c;
+      }
+      w.best_value[static_cast<size_t>(a)] = value[best * view.class_step];
+      w.best_class[static_cast<size_t>(a)] = static_cast<int32_t>(best);
     }
   }
   for (int64_t a = 0; a < view.anchors; ++a)

@@ -9,8 +9,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <limits>
 #include <vector>
 
+#include "decode/lanes.h"
 #include "decode/stretch.h"
 #include "decode/workspace.h"
 
@@ -18,61 +21,105 @@ namespace lnx::decode {
 
 constexpr int32_t kCellChunk = 256;  // pixels that are interpolated at once
 
+// The part of a stretched map that is wanted, and where its answers go: pixel (x, y) of the map to labels[y * stride + x].
+struct Window {
+  Patch part;
+  uint8_t* labels = nullptr;
+  float* scores = nullptr;
+  int64_t stride = 0;
+};
+
+// All of it, to w.labels and w.best.
+Window WholeWindow(int32_t width, int32_t height, Workspace& w);
+
 // The way from a map to rows of the image: positions, and runs of pixels that share a verdict. Uses w.columns, w.weights,
 // w.verdicts, w.segments and w.cell_runs: one at a time per workspace.
 class Cells {
  public:
-  Cells(const Map& map, int32_t width, int32_t height, Workspace& w);
+  // begin .. end: the columns that are wanted.
+  Cells(const Map& map, int32_t width, int32_t height, int32_t begin, int32_t end, Workspace& w);
 
-  // Sets the verdict (0..255) of each value of the map that shows the image: verdict(row, column).
-  template <typename Verdict>
-  void Judge(const Verdict& verdict) {
-    uint8_t* to = w_.verdicts.data();
-    for (int32_t y = map_.y.first; y <= map_.y.last; ++y) {
-      for (int32_t x = map_.x.first; x <= map_.x.last; ++x) *to++ = verdict(y, x);
+  // Runs of row y from left to right; valid until the next call. judge(row, first, n, to) sets the verdicts (0..255) of n values
+  // of a row of the map.
+  template <typename Judge>
+  const std::vector<CellRun>& Runs(int32_t y, const Judge& judge) {
+    const Position p = PositionOf(y, map_.y, height_);
+    const int32_t upper = p.first, lower = p.weight == 0 ? p.first : p.first + 1;
+    if (upper == upper_ && lower == lower_) return w_.cell_runs;
+    upper_ = upper;
+    lower_ = lower;
+    for (const int32_t row : {upper, lower}) {
+      if (held_[row & 1] == row) continue;
+      judge(row, first_, count_, Verdicts(row));
+      held_[row & 1] = row;
     }
+    FindRuns();
+    return w_.cell_runs;
   }
-
-  // Runs of row y from left to right; valid until the next call.
-  const std::vector<CellRun>& Runs(int32_t y);
 
   // Interpolated values of the pixels begin..end of row y, of a channel that begins at `data`.
   void Values(const float* data, int32_t y, int32_t begin, int32_t end, float* out) const;
 
  private:
+  uint8_t* Verdicts(int32_t row) const { return w_.verdicts.data() + static_cast<std::ptrdiff_t>(row & 1) * count_; }
+  void FindRuns();
+
   Map map_;
-  int32_t height_;
+  int32_t height_, begin_, end_;
+  bool plain_;                       // columns of the map are columns of the image
+  int32_t first_ = 0, count_ = 0;    // columns of the map that have a verdict
+  int32_t held_[2] = {-1, -1};       // rows of the map whose verdicts are known, even and odd
   int32_t upper_ = -1, lower_ = -1;  // rows of the map that w.cell_runs stands for
   Workspace& w_;
 };
 
-// Label `label` where score(value) >= threshold, else 0. score must never fall while its argument rises.
-// Fills w.labels and, where the label is not 0 or all_scores is set, w.best.
+// The smallest number whose score reaches the threshold; infinity when none does. score must never fall while its argument rises.
 template <typename Score>
-void LabelByThreshold(const Map& map, int32_t width, int32_t height, uint8_t label, float threshold, bool all_scores,
-                      const Score& score, Workspace& w) {
-  const auto pixels = static_cast<size_t>(width) * static_cast<size_t>(height);
-  w.labels.resize(pixels);
-  w.best.resize(pixels);
-  Cells cells(map, width, height, w);
-  cells.Judge([&](int32_t y, int32_t x) -> uint8_t {
-    return score(map.data[y * map.row_step + x * map.pixel_step]) >= threshold ? 1 : 0;
-  });
+float LimitOf(const Score& score, float threshold) {
+  const auto number = [](int64_t place) {  // floats in their order, 0 at place 0
+    const auto bits = static_cast<uint32_t>(place < 0 ? -place : place);
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    return place < 0 ? -value : value;
+  };
+  constexpr int64_t kInfinity = 0x7F800000;
+  int64_t low = 1 - kInfinity, high = kInfinity;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (score(number(middle)) >= threshold) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low == kInfinity ? std::numeric_limits<float>::infinity() : number(low);
+}
+
+// Label `label` where score(value) >= threshold, else 0. score must never fall while its argument rises.
+// Fills the window's labels and, where the label is not 0 or all_scores is set, its scores.
+template <typename Score>
+void LabelByThreshold(const Map& map, int32_t width, int32_t height, const Window& window, uint8_t label, float threshold,
+                      bool all_scores, const Score& score, Workspace& w) {
+  const Patch& part = window.part;
+  const float limit = LimitOf(score, threshold);
+  Cells cells(map, width, height, part.left, part.right, w);
+  const auto judge = [&](int32_t row, int32_t first, int32_t n, uint8_t* to) {
+    const float* value = map.data + row * map.row_step + first * map.pixel_step;
+    if (map.pixel_step == 1) return FastLanes().reaches(value, limit, n, to);
+    for (int32_t x = 0; x < n; ++x) to[x] = value[x * map.pixel_step] >= limit ? 1 : 0;
+  };
   float values[kCellChunk];
-  for (int32_t y = 0; y < height; ++y) {
-    const size_t base = static_cast<size_t>(y) * static_cast<size_t>(width);
-    uint8_t* labels = w.labels.data() + base;
-    float* scores = w.best.data() + base;
-    for (const CellRun& run : cells.Runs(y)) {
+  for (int32_t y = part.top; y < part.bottom; ++y) {
+    uint8_t* labels = window.labels + y * window.stride;
+    float* scores = window.scores + y * window.stride;
+    for (const CellRun& run : cells.Runs(y, judge)) {
       if (run.verdict >= 0) std::fill(labels + run.begin, labels + run.end, run.verdict != 0 ? label : uint8_t{0});
       if (run.verdict == 0 && !all_scores) continue;
       for (int32_t begin = run.begin; begin < run.end; begin += kCellChunk) {
         const int32_t end = std::min(begin + kCellChunk, run.end);
         cells.Values(map.data, y, begin, end, values);
-        for (int32_t x = begin; x < end; ++x) {
-          scores[x] = score(values[x - begin]);
-          if (run.verdict < 0) labels[x] = scores[x] >= threshold ? label : 0;
-        }
+        for (int32_t x = begin; x < end; ++x) scores[x] = score(values[x - begin]);
+        for (int32_t x = begin; run.verdict < 0 && x < end; ++x) labels[x] = values[x - begin] >= limit ? label : 0;
       }
     }
   }
@@ -81,12 +128,12 @@ void LabelByThreshold(const Map& map, int32_t width, int32_t height, uint8_t lab
 struct ClassRule {
   enum class Activation { kNone, kSigmoid, kSoftmax };
   Activation activation = Activation::kNone;
-  int64_t channels = 0, channel_step = 0;  // step in floats
-  int64_t background = -1;                 // its label is 0, that of the others their number + 1
+  int64_t background = -1;  // its label is 0, that of the others their number + 1
 };
 
-// Label of the largest channel (of equal ones the first); the score is its activated value. Fills w.labels and, where the label
-// is not 0 or all_scores is set, w.best. `first` is the map of channel 0.
-void LabelByClass(const Map& first, int32_t width, int32_t height, const ClassRule& rule, bool all_scores, Workspace& w);
+// Label of the largest channel (of equal ones the first); the score is its activated value. Fills the window's labels and, where
+// the label is not 0 or all_scores is set, its scores.
+void LabelByClass(const Channels& channels, int32_t width, int32_t height, const Window& window, const ClassRule& rule,
+                  bool all_scores, Workspace& w);
 
 }  // namespace lnx::decode

@@ -13,12 +13,12 @@ void WorkspaceDeleter::operator()(Workspace* w) const noexcept { delete w; }
 
 WorkspacePtr Decoder::MakeWorkspace() const { return WorkspacePtr(new Workspace); }
 
-void Decoder::Blend(const Job&, size_t, Workspace&) const {
+void Decoder::Blend(const Job&, size_t, Workspace&, result::Arena&) const {
   Fail(LNX_E_INTERNAL, {"tiles to blend", "a family that does", "decode"});
 }
 
-void Decoder::DecodeBlended(const Job& job, Workspace& workspace, result::Arena&, result::ImageResult*) const {
-  Blend(job, 0, workspace);
+void Decoder::DecodeBlended(const Job& job, Workspace& workspace, result::Arena& arena, result::ImageResult*) const {
+  Blend(job, 0, workspace, arena);
 }
 
 void BeginBlend(const LnxRect& part, const std::vector<LnxRect>& tiles, Workspace& workspace) {

@@ -40,7 +40,7 @@ class Decoder {
   // Large images in tiles. Families that answer with maps or pictures blend the values of the tiles into one picture (mosaic.h)
   // and decode that: BeginBlend, Blend for each tile, DecodeBlended. Of the others, each tile's Decode adds its objects.
   virtual bool Blends() const { return false; }
-  virtual void Blend(const Job& job, size_t tile, Workspace& workspace) const;
+  virtual void Blend(const Job& job, size_t tile, Workspace& workspace, result::Arena& arena) const;
   // job: geometry and parameters of the whole part; it has no outputs.
   virtual void DecodeBlended(const Job& job, Workspace& workspace, result::Arena& arena, result::ImageResult* image) const;
 };

@@ -1,10 +1,10 @@
 // Pictures out of the graph: 8- or 16-bit, at the image's size times the scale. Where the recipe resized the image, the picture
 // is brought back to its size.
 #include <algorithm>
-#include <cmath>
 #include <string>
 
 #include "base/status.h"
+#include "decode/lanes.h"
 #include "decode/roles.h"
 #include "decode/stretch.h"
 
@@ -19,38 +19,40 @@ class Enhancement final : public Decoder {
       : manifest_(std::move(manifest)), options_(std::get<EnhancementDecode>(manifest_->decode)), output_(output) {}
 
   void Decode(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
-    const Picture picture = PictureOf(job, w);
-    WriteAll(job, picture.channels, [&](int64_t c) { return picture.Channel(c); }, w, arena, image);
+    const Channels picture = PictureOf(job, w);
+    const image::Geometry& g = *job.geometry;
+    const int32_t width = g.part_width * options_.scale, height = g.part_height * options_.scale;
+    w.canvas = Canvas(width, height, picture.count, arena);
+    Stretch rows(picture, width, height, w);
+    Draw(&rows, picture.count, {0, 0, width, height}, 0, 0, width, w.canvas);
+    AddPlane(w.canvas, width, height, picture.count, arena, image);
   }
 
   bool Blends() const override { return true; }
 
-  void Blend(const Job& job, size_t tile, Workspace& w) const override {
-    const Picture picture = PictureOf(job, w);
-    w.mosaic.Need(static_cast<int32_t>(picture.channels), options_.scale);
-    for (int64_t c = 0; c < picture.channels; ++c) w.mosaic.Add(tile, static_cast<int32_t>(c), picture.Channel(c), w);
+  void Blend(const Job& job, size_t tile, Workspace& w, result::Arena& arena) const override {
+    const Channels picture = PictureOf(job, w);
+    Mosaic& mosaic = w.mosaic;
+    if (mosaic.Need(static_cast<int32_t>(picture.count), options_.scale))
+      w.canvas = Canvas(mosaic.width(), mosaic.height(), picture.count, arena);
+    mosaic.AddShared(tile, picture, w);
+    const Patch own = mosaic.TileOf(tile);
+    Stretch rows(picture, own.right - own.left, own.bottom - own.top, w);
+    Draw(&rows, picture.count, mosaic.Alone(tile), own.left, own.top, mosaic.width(), w.canvas);
   }
 
-  void DecodeBlended(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
+  void DecodeBlended(const Job& /*job*/, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
     const Mosaic& mosaic = w.mosaic;
-    const std::ptrdiff_t pixels = static_cast<std::ptrdiff_t>(mosaic.width()) * mosaic.height();
-    const auto channel = [&](int64_t c) { return WholeMap(mosaic.data() + c * pixels, mosaic.width(), mosaic.height()); };
-    WriteAll(job, mosaic.channels(), channel, w, arena, image);
+    const int32_t width = mosaic.width(), height = mosaic.height();
+    const Channels picture{WholeMap(mosaic.data(), width, height), mosaic.channels(), static_cast<int64_t>(width) * height};
+    Stretch rows(picture, width, height, w);
+    for (const Patch& patch : mosaic.Shared()) Draw(&rows, picture.count, patch, 0, 0, width, w.canvas);
+    AddPlane(w.canvas, width, height, picture.count, arena, image);
   }
 
  private:
   // The checked values of one image, the residual added.
-  struct Picture {
-    Map first;
-    int64_t channels = 0, step = 0;  // step in floats
-    Map Channel(int64_t c) const {
-      Map map = first;
-      map.data += c * step;
-      return map;
-    }
-  };
-
-  Picture PictureOf(const Job& job, Workspace& w) const {
+  Channels PictureOf(const Job& job, Workspace& w) const {
     const runtime::Tensor& output = RequireOutput(job, output_, 4);
     const int64_t channels = output.shape[options_.nchw ? 1 : 3];
     const auto height = static_cast<int32_t>(output.shape[options_.nchw ? 2 : 1]);
@@ -74,11 +76,11 @@ class Enhancement final : public Decoder {
       for (size_t i = 0; i < count; ++i) w.map[i] = data[i] + base[i];
       data = w.map.data();
     }
-    Picture picture;
+    Channels picture;
     // The model's geometry speaks of its input; maps of another size scale with it.
     picture.first = ContentOf(g, width, height, options_.nchw ? 1 : channels);
     picture.first.data = data;
-    picture.channels = channels;
+    picture.count = channels;
     picture.step = options_.nchw ? static_cast<int64_t>(width) * height : 1;
     return picture;
   }
@@ -92,45 +94,43 @@ class Enhancement final : public Decoder {
     return job.input;
   }
 
-  template <typename Channel>
-  void WriteAll(const Job& job, int64_t channels, const Channel& channel, Workspace& w, result::Arena& arena,
-                result::ImageResult* image) const {
-    if (options_.bits == 8) {
-      Write<uint8_t>(job, channels, channel, channels == 1 ? LNX_PIXEL_GRAY8 : LNX_PIXEL_BGR8, w, arena, image);
-    } else {
-      Write<uint16_t>(job, channels, channel, LNX_PIXEL_GRAY16, w, arena, image);
+  void* Canvas(int32_t width, int32_t height, int64_t channels, result::Arena& arena) const {
+    const size_t values = static_cast<size_t>(width) * static_cast<size_t>(height) * static_cast<size_t>(channels);
+    return options_.bits == 8 ? static_cast<void*>(arena.Array<uint8_t>(values)) : arena.Array<uint16_t>(values);
+  }
+
+  // A patch of the canvas, which is `width` pixels wide; (left, top) is where the first row begins.
+  void Draw(Stretch* rows, int64_t channels, const Patch& patch, int32_t left, int32_t top, int32_t width, void* canvas) const {
+    const double white = options_.bits == 8 ? 255 : 65535;
+    const Levels levels{static_cast<float>(options_.low), static_cast<float>(white / (options_.high - options_.low)),
+                        static_cast<float>(white)};
+    const Lanes& lanes = FastLanes();
+    const int32_t n = patch.right - patch.left;
+    for (int32_t y = patch.top; n > 0 && y < patch.bottom; ++y) {
+      const int64_t at = (static_cast<int64_t>(y) * width + patch.left) * channels;
+      const float* row[3] = {};
+      for (int64_t c = 0; c < channels; ++c) {
+        const auto place = static_cast<size_t>(channels == 3 && !options_.bgr ? 2 - c : c);
+        row[place] = rows->Row(y - top, c, patch.left - left, patch.right - left) + (patch.left - left);
+      }
+      if (channels == 3) {
+        lanes.to_pixels(row, levels, n, static_cast<uint8_t*>(canvas) + at);
+      } else if (options_.bits == 8) {
+        lanes.to_bytes(row[0], levels, n, static_cast<uint8_t*>(canvas) + at);
+      } else {
+        lanes.to_words(row[0], levels, n, static_cast<uint16_t*>(canvas) + at);
+      }
     }
   }
 
-  template <typename Pixel, typename Channel>
-  void Write(const Job& job, int64_t channels, const Channel& channel, LnxPixelFormat format, Workspace& w, result::Arena& arena,
-             result::ImageResult* image) const {
-    const image::Geometry& g = *job.geometry;
-    const int32_t part_width = g.part_width * options_.scale, part_height = g.part_height * options_.scale;
-    const auto pixel_step = static_cast<size_t>(channels);
-    const size_t row_step = pixel_step * static_cast<size_t>(part_width);
-    auto* out = arena.Array<Pixel>(row_step * static_cast<size_t>(part_height));
-    const double white = options_.bits == 8 ? 255 : 65535;
-    const auto factor = static_cast<float>(white / (options_.high - options_.low));
-    const auto low = static_cast<float>(options_.low), top = static_cast<float>(white);
-    for (int64_t c = 0; c < channels; ++c) {
-      const auto place = static_cast<size_t>(channels == 3 && !options_.bgr ? 2 - c : c);
-      Stretch rows(channel(c), part_width, part_height, w);
-      for (int32_t y = 0; y < part_height; ++y) {
-        const float* row = rows.Row(y);
-        Pixel* to = out + static_cast<size_t>(y) * row_step + place;
-        for (size_t x = 0; x < static_cast<size_t>(part_width); ++x) {
-          // Half to even, as numpy and torch round.
-          to[x * pixel_step] = static_cast<Pixel>(std::nearbyint(std::clamp((row[x] - low) * factor, 0.0f, top)));
-        }
-      }
-    }
+  void AddPlane(const void* canvas, int32_t width, int32_t height, int64_t channels, result::Arena& arena,
+                result::ImageResult* image) const {
     LnxPlane plane{};
-    plane.data = out;
-    plane.width = part_width;
-    plane.height = part_height;
-    plane.stride_bytes = static_cast<int64_t>(row_step * sizeof(Pixel));
-    plane.pixel_format = format;
+    plane.data = canvas;
+    plane.width = width;
+    plane.height = height;
+    plane.stride_bytes = width * channels * (options_.bits == 8 ? 1 : 2);
+    plane.pixel_format = channels == 3 ? LNX_PIXEL_BGR8 : options_.bits == 8 ? LNX_PIXEL_GRAY8 : LNX_PIXEL_GRAY16;
     plane.kind = LNX_PLANE_IMAGE;
     image->planes.Add(arena, plane);
   }

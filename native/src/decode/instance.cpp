@@ -141,7 +141,8 @@ class Instance final : public Decoder {
         ContentOf(g, static_cast<int32_t>(masks.shape[masks.rank - 1]), static_cast<int32_t>(masks.shape[masks.rank - 2]), 1);
     map.data = MaskOf(masks, job.batch_index, c.order);
     const auto score = [this](float value) { return Probability(value); };
-    LabelByThreshold(map, g.part_width, g.part_height, 1, static_cast<float>(threshold), false, score, w);
+    LabelByThreshold(map, g.part_width, g.part_height, WholeWindow(g.part_width, g.part_height, w), 1,
+                     static_cast<float>(threshold), false, score, w);
     return region;
   }
 

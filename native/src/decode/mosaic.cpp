@@ -42,6 +42,44 @@ void Mosaic::Weigh(const std::vector<int32_t>& begins, int32_t side, int32_t len
   }
 }
 
+// Where a side has a say and no other has; there it has all of it.
+void Mosaic::FindAlone(std::vector<Side>* sides) {
+  int32_t before = 0;
+  for (size_t i = 0; i < sides->size(); ++i) {
+    Side& s = (*sides)[i];
+    int32_t after = s.end;
+    for (size_t k = i + 1; k < sides->size(); ++k) after = std::min(after, (*sides)[k].begin);
+    s.before = before;
+    before = std::max(before, s.end);
+    const auto whole = [&](int32_t x) { return s.weights[static_cast<size_t>(x - s.begin)] == 1; };
+    s.alone_begin = std::max(s.begin, s.before);
+    while (s.alone_begin < after && !whole(s.alone_begin)) ++s.alone_begin;
+    s.alone_end = s.alone_begin;
+    while (s.alone_end < after && whole(s.alone_end)) ++s.alone_end;
+  }
+}
+
+void Mosaic::FindShared() {
+  shared_.clear();
+  const auto add = [this](const Patch& patch) {
+    if (!patch.Empty()) shared_.push_back(patch);
+  };
+  int32_t top = 0;
+  for (const Side& row : rows_) {
+    if (row.alone_begin >= row.alone_end) continue;
+    add({0, top, width_, row.alone_begin});
+    int32_t left = 0;
+    for (const Side& column : columns_) {
+      if (column.alone_begin >= column.alone_end) continue;
+      add({left, row.alone_begin, column.alone_begin, row.alone_end});
+      left = column.alone_end;
+    }
+    add({left, row.alone_begin, width_, row.alone_end});
+    top = row.alone_end;
+  }
+  add({0, top, width_, height_});
+}
+
 void Mosaic::Begin(const LnxRect& part, const std::vector<LnxRect>& tiles) {
   part_ = part;
   xs_.clear();
@@ -55,8 +93,8 @@ void Mosaic::Begin(const LnxRect& part, const std::vector<LnxRect>& tiles) {
   channels_ = 0;
 }
 
-void Mosaic::Need(int32_t channels, int32_t scale) {
-  if (channels_ == channels && scale_ == scale) return;
+bool Mosaic::Need(int32_t channels, int32_t scale) {
+  if (channels_ == channels && scale_ == scale) return false;
   const uint64_t values = static_cast<uint64_t>(channels) * static_cast<uint64_t>(part_.width) *
                           static_cast<uint64_t>(part_.height) * static_cast<uint64_t>(scale) * static_cast<uint64_t>(scale);
   if (values > kMaxMosaicValues) {
@@ -69,24 +107,52 @@ void Mosaic::Need(int32_t channels, int32_t scale) {
   scale_ = scale;
   width_ = part_.width * scale;
   height_ = part_.height * scale;
-  values_.assign(static_cast<size_t>(values), 0.0f);
+  values_.resize(static_cast<size_t>(values));  // whoever comes first at a pixel sets it
   Weigh(xs_, tile_width_, part_.width, scale, &columns_);
   Weigh(ys_, tile_height_, part_.height, scale, &rows_);
+  FindAlone(&columns_);
+  FindAlone(&rows_);
+  FindShared();
   score = 0;
+  return true;
 }
 
-void Mosaic::Add(size_t tile, int32_t channel, const Map& map, Workspace& w) {
-  const size_t column = tile % xs_.size(), row = tile / xs_.size();
-  const Side &across = columns_[column], &down = rows_[row];
-  const int32_t left = xs_[column] * scale_, top = ys_[row] * scale_;
-  Stretch rows(map, tile_width_ * scale_, tile_height_ * scale_, w);
-  float* plane = values_.data() + static_cast<size_t>(channel) * static_cast<size_t>(width_) * static_cast<size_t>(height_);
-  const auto count = static_cast<size_t>(across.end - across.begin);
+Patch Mosaic::Alone(size_t tile) const {
+  const Side &column = columns_[tile % xs_.size()], &row = rows_[tile / xs_.size()];
+  return {column.alone_begin, row.alone_begin, column.alone_end, row.alone_end};
+}
+
+Patch Mosaic::TileOf(size_t tile) const {
+  const int32_t left = xs_[tile % xs_.size()] * scale_, top = ys_[tile / xs_.size()] * scale_;
+  return {left, top, left + tile_width_ * scale_, top + tile_height_ * scale_};
+}
+
+void Mosaic::AddTile(size_t tile, const Channels& channels, bool alone, Workspace& w) {
+  const Side &across = columns_[tile % xs_.size()], &down = rows_[tile / xs_.size()];
+  const Patch own = TileOf(tile), single = Alone(tile);
+  Stretch rows(channels, own.right - own.left, own.bottom - own.top, w);
+  const auto plane = static_cast<std::ptrdiff_t>(width_) * height_;
   for (int32_t y = down.begin; y < down.end; ++y) {
-    const float* from = rows.Row(y - top) + (across.begin - left);
-    float* to = plane + static_cast<size_t>(y) * static_cast<size_t>(width_) + across.begin;
-    const float here = down.weights[static_cast<size_t>(y - down.begin)];
-    for (size_t x = 0; x < count; ++x) to[x] += across.weights[x] * here * from[x];
+    const float weight = down.weights[static_cast<size_t>(y - down.begin)];
+    const bool apart = !single.Empty() && y >= single.top && y < single.bottom, first = y >= down.before;
+    for (int64_t c = 0; c < channels.count; ++c) {
+      float* line = values_.data() + c * plane + static_cast<std::ptrdiff_t>(y) * width_;
+      const float* row = rows.Row(y - own.top, c, across.begin - own.left, across.end - own.left);
+      const auto add = [&](int32_t begin, int32_t end) {
+        const float *share = across.weights.data() + (begin - across.begin), *from = row + (begin - own.left);
+        float* to = line + begin;
+        const int32_t n = end - begin, held = first ? std::clamp(across.before, begin, end) - begin : n;
+        for (int32_t x = 0; x < held; ++x) to[x] += share[x] * weight * from[x];
+        for (int32_t x = held; x < n; ++x) to[x] = share[x] * weight * from[x];
+      };
+      if (!apart) {
+        add(across.begin, across.end);
+        continue;
+      }
+      add(across.begin, single.left);
+      if (alone) std::copy(row + (single.left - own.left), row + (single.right - own.left), line + single.left);
+      add(single.right, across.end);
+    }
   }
 }
 

@@ -25,16 +25,36 @@ void SuppressOverlaps(const manifest::Nms& nms, double iou, uint32_t max, Worksp
     candidates.resize(nms.pre_top_k);
   }
   std::sort(candidates.begin(), candidates.end(), Better);
+  const auto count = static_cast<int32_t>(candidates.size());
   workspace->removed.assign(candidates.size(), 0);
   workspace->sorted.clear();
+  // Only boxes of one class are compared: each knows the next of its chain, and what goes is taken out of it. Classes may share
+  // one.
+  constexpr size_t kChains = 64;
+  int32_t first[kChains];
+  std::fill(first, first + kChains, count);
+  std::vector<int32_t>& next = workspace->order;
+  next.resize(candidates.size());
+  for (int32_t i = count - 1; i >= 0; --i) {
+    const auto k = static_cast<size_t>(i);
+    int32_t& chain = first[nms.class_aware ? static_cast<uint32_t>(candidates[k].class_id) % kChains : 0];
+    next[k] = chain;
+    chain = i;
+  }
   const auto limit = static_cast<float>(iou);
   for (size_t i = 0; i < candidates.size() && workspace->sorted.size() < max; ++i) {
     if (workspace->removed[i]) continue;
     const Candidate& kept = candidates[i];
     workspace->sorted.push_back(kept);
-    for (size_t k = i + 1; k < candidates.size(); ++k) {
+    for (size_t before = i; next[before] < count;) {
+      const auto k = static_cast<size_t>(next[before]);
       const bool comparable = !nms.class_aware || candidates[k].class_id == kept.class_id;
-      if (comparable && !workspace->removed[k] && Overlap(kept, candidates[k]) > limit) workspace->removed[k] = 1;
+      if (comparable && Overlap(kept, candidates[k]) > limit) {
+        workspace->removed[k] = 1;
+        next[before] = next[k];
+      } else {
+        before = k;
+      }
     }
   }
 }

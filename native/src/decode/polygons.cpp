@@ -7,29 +7,35 @@ namespace {
 
 constexpr int32_t kStepX[4] = {1, 0, -1, 0}, kStepY[4] = {0, 1, 0, -1};  // right, down, left, up
 
+// Whether a pixel next to the border belongs to the component is told by its label: neighbours of one label are one component,
+// and where only an edge connects (connectivity 4), the pixel across the corner does not matter.
 class Tracer {
  public:
-  Tracer(const RegionJob& job, const Component& component, Workspace& w) : job_(job), wanted_(component.root + 1), w_(w) {}
+  Tracer(const RegionJob& job, const Component& component, Workspace& w)
+      : job_(job), label_(static_cast<uint8_t>(component.label)), w_(w) {}
 
   bool Inside(int32_t x, int32_t y) const {
     if (x < 0 || y < 0 || x >= job_.width || y >= job_.height) return false;
-    return w_.component_of[At(x, y)] == wanted_;
+    return job_.labels[At(x, y)] == label_;
   }
 
-  bool StartsHere(int32_t x, int32_t y) const { return Inside(x, y) && !Inside(x, y - 1) && !w_.visited[At(x, y)]; }
+  // Of an upper border that begins at this pixel.
+  bool Visited(int32_t x, int32_t y) const { return w_.visited[At(x, y)] != 0; }
 
   // Follows one closed border from the upper edge of pixel (x, y); corners go to w_.points.
   void Follow(int32_t x, int32_t y) {
     const int32_t start_x = x, start_y = y;
     int32_t direction = 0;
     w_.points.clear();
+    w_.visited[At(x, y)] = 1;
     do {
-      if (direction == 0) w_.visited[At(x, y)] = 1;
       x += kStepX[direction];
       y += kStepY[direction];
       const int32_t turn = Turn(x, y, direction);
-      if (turn != 0) w_.points.push_back({static_cast<float>(x + job_.left), static_cast<float>(y + job_.top)});
+      if (turn == 0) continue;
+      w_.points.push_back({static_cast<float>(x + job_.left), static_cast<float>(y + job_.top)});
       direction = (direction + turn + 4) % 4;
+      if (direction == 0) w_.visited[At(x, y)] = 1;
     } while (x != start_x || y != start_y || direction != 0);
   }
 
@@ -52,7 +58,7 @@ class Tracer {
   }
 
   const RegionJob& job_;
-  int32_t wanted_;
+  uint8_t label_;
   Workspace& w_;
 };
 
@@ -72,18 +78,34 @@ uint32_t TracePolygons(const RegionJob& job, const Component& component, Workspa
   Tracer tracer(job, component, w);
   const uint32_t outline = image->polygons.size();
   uint32_t count = 0;
-  for (int32_t y = component.y1; y < component.y2; ++y) {
-    for (int32_t x = component.x1; x < component.x2; ++x) {
-      if (!tracer.StartsHere(x, y)) continue;
-      tracer.Follow(x, y);
-      LnxPolygon polygon{};
-      auto* points = arena.Array<LnxPointF>(w.points.size());
-      for (size_t i = 0; i < w.points.size(); ++i) points[i] = w.points[i];
-      polygon.points = points;
-      polygon.point_count = static_cast<uint32_t>(w.points.size());
-      polygon.parent = SignedArea(w.points) > 0 ? -1 : static_cast<int32_t>(outline);
-      image->polygons.Add(arena, polygon);
-      ++count;
+  const auto trace = [&](int32_t x, int32_t y) {
+    if (tracer.Visited(x, y)) return;
+    tracer.Follow(x, y);
+    LnxPolygon polygon{};
+    auto* points = arena.Array<LnxPointF>(w.points.size());
+    for (size_t i = 0; i < w.points.size(); ++i) points[i] = w.points[i];
+    polygon.points = points;
+    polygon.point_count = static_cast<uint32_t>(w.points.size());
+    polygon.parent = SignedArea(w.points) > 0 ? -1 : static_cast<int32_t>(outline);
+    image->polygons.Add(arena, polygon);
+    ++count;
+  };
+  // An upper border begins where a run of pixels is not covered by the component's runs of the row before.
+  int32_t above = component.first_span;
+  for (int32_t i = component.first_span; i >= 0; i = w.spans[static_cast<size_t>(i)].next) {
+    const Span1d& span = w.spans[static_cast<size_t>(i)];
+    const auto before = [&](int32_t k) {
+      const Span1d& other = w.spans[static_cast<size_t>(k)];
+      return other.y < span.y - 1 || (other.y == span.y - 1 && other.end <= span.begin);
+    };
+    while (before(above)) above = w.spans[static_cast<size_t>(above)].next;
+    int32_t x = span.begin;
+    for (int32_t k = above; x < span.end; k = w.spans[static_cast<size_t>(k)].next) {
+      const Span1d& other = w.spans[static_cast<size_t>(k)];
+      const bool covers = other.y == span.y - 1 && other.begin < span.end;
+      if (x < (covers ? other.begin : span.end)) trace(x, span.y);
+      if (!covers) break;
+      x = other.end;
     }
   }
   return count;

@@ -1,9 +1,9 @@
 // Connected components by horizontal runs and union-find, in one pass over the picture for all labels together.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <optional>
 
+#include "decode/lanes.h"
 #include "decode/workspace.h"
 
 namespace lnx::decode {
@@ -25,18 +25,6 @@ void Join(std::vector<Span1d>& spans, int32_t a, int32_t b) {
   if (b < a) spans[static_cast<size_t>(a)].parent = b;
 }
 
-// First pixel from x on that is not `label`. Most of a picture is background, so eight pixels are looked at together.
-int32_t EndOfRun(const uint8_t* row, int32_t x, int32_t width, uint8_t label) {
-  const uint64_t eight = 0x0101010101010101ull * label;
-  for (; x + 8 <= width; x += 8) {
-    uint64_t word;
-    std::memcpy(&word, row + x, sizeof word);
-    if (word != eight) break;
-  }
-  while (x < width && row[x] == label) ++x;
-  return x;
-}
-
 void CollectSpans(const RegionJob& job, std::vector<Span1d>& spans) {
   spans.clear();
   const int32_t reach = job.connectivity == 8 ? 1 : 0;
@@ -50,7 +38,7 @@ void CollectSpans(const RegionJob& job, std::vector<Span1d>& spans) {
       const int32_t end = EndOfRun(row, x + 1, job.width, label);
       if (label != 0) {
         const auto self = static_cast<int32_t>(spans.size());
-        spans.push_back({y, x, end, label, self});
+        spans.push_back({y, x, end, label, self, -1});
         while (above < previous_end && spans[above].end + reach <= x) ++above;
         for (size_t k = above; k < previous_end && spans[k].begin < end + reach; ++k) {
           if (spans[k].label == label) Join(spans, static_cast<int32_t>(k), self);
@@ -61,6 +49,25 @@ void CollectSpans(const RegionJob& job, std::vector<Span1d>& spans) {
     previous_begin = begin;
     previous_end = spans.size();
   }
+}
+
+// Four sums side by side: one addition need not wait for the one before it.
+void AddScores(const float* scores, int32_t n, Component* c) {
+  double sums[4] = {};
+  float most[4] = {c->score_max, c->score_max, c->score_max, c->score_max};
+  int32_t x = 0;
+  for (; x + 4 <= n; x += 4) {
+    for (int32_t k = 0; k < 4; ++k) {
+      sums[k] += static_cast<double>(scores[x + k]);
+      most[k] = most[k] < scores[x + k] ? scores[x + k] : most[k];
+    }
+  }
+  for (; x < n; ++x) {
+    sums[0] += static_cast<double>(scores[x]);
+    most[0] = std::max(most[0], scores[x]);
+  }
+  c->score_sum += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  c->score_max = std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
 }
 
 void Measure(const RegionJob& job, Workspace& w) {
@@ -74,12 +81,15 @@ void Measure(const RegionJob& job, Workspace& w) {
       Component fresh;
       fresh.label = span.label;
       fresh.root = static_cast<int32_t>(root);
+      fresh.first_span = fresh.last_span = static_cast<int32_t>(i);
       fresh.x1 = span.begin, fresh.y1 = span.y, fresh.x2 = span.end, fresh.y2 = span.y + 1;
       fresh.score_max = -1e30f;
       w.components.push_back(fresh);
     }
     w.roots[i] = w.roots[root];
     Component& c = w.components[static_cast<size_t>(w.roots[root])];
+    if (c.last_span != static_cast<int32_t>(i)) w.spans[static_cast<size_t>(c.last_span)].next = static_cast<int32_t>(i);
+    c.last_span = static_cast<int32_t>(i);
     const int64_t n = span.end - span.begin;
     c.area += n;
     c.x_sum += 0.5 * static_cast<double>(span.begin + span.end) * static_cast<double>(n);
@@ -87,39 +97,35 @@ void Measure(const RegionJob& job, Workspace& w) {
     c.x1 = std::min(c.x1, span.begin), c.x2 = std::max(c.x2, span.end);
     c.y2 = std::max(c.y2, span.y + 1);
     const float* scores = job.scores + static_cast<size_t>(span.y) * static_cast<size_t>(job.width);
-    for (int32_t x = span.begin; x < span.end; ++x) {
-      c.score_sum += scores[x];
-      c.score_max = std::max(c.score_max, scores[x]);
-    }
+    AddScores(scores + span.begin, span.end - span.begin, &c);
   }
 }
 
-// Component number + 1 of each pixel while it lives, for tracing. Only pixels that were found are written, and cleared at the
-// end.
-class Numbers {
+// What polygons and run lengths need of each pixel while it lives: a mark for borders that were followed and, for run lengths,
+// the number of its component + 1. Only pixels that were found are written, and cleared at the end.
+class Marks {
  public:
-  Numbers(const RegionJob& job, Workspace& w) : width_(static_cast<size_t>(job.width)), w_(w) {
+  Marks(const RegionJob& job, bool numbered, Workspace& w) : width_(static_cast<size_t>(job.width)), numbered_(numbered), w_(w) {
     const size_t pixels = width_ * static_cast<size_t>(job.height);
-    if (w.component_of.size() < pixels) {
-      w.component_of.resize(pixels);
-      w.visited.resize(pixels);
-    }
+    if (w.visited.size() < pixels) w.visited.resize(pixels);
+    if (!numbered) return;
+    if (w.component_of.size() < pixels) w.component_of.resize(pixels);
     for (size_t i = 0; i < w.spans.size(); ++i) {
       Fill(w.component_of, w.spans[i], w.components[static_cast<size_t>(w.roots[i])].root + 1);
     }
   }
-  ~Numbers() {
+  ~Marks() {
     for (const Span1d& span : w_.spans) {
-      Fill(w_.component_of, span, 0);
+      if (numbered_) Fill(w_.component_of, span, 0);
       Fill(w_.visited, span, uint8_t{0});
     }
   }
   // All components as one.
-  void SetAll(int32_t number) {
+  void NumberAll(int32_t number) {
     for (const Span1d& span : w_.spans) Fill(w_.component_of, span, number);
   }
-  Numbers(const Numbers&) = delete;
-  Numbers& operator=(const Numbers&) = delete;
+  Marks(const Marks&) = delete;
+  Marks& operator=(const Marks&) = delete;
 
  private:
   template <typename T>
@@ -129,6 +135,7 @@ class Numbers {
   }
 
   size_t width_;
+  bool numbered_;
   Workspace& w_;
 };
 
@@ -205,14 +212,14 @@ int32_t AddWholeRegion(const RegionJob& job, int32_t class_id, float score, Work
   LnxRegion region = Described(job, whole, class_id);
   region.score_max = score;
   const bool polygons = (job.params->want & LNX_WANT_NO_POLYGONS) == 0, rles = (job.params->want & LNX_WANT_RLE) != 0;
-  std::optional<Numbers> numbers;
-  if (polygons || rles) numbers.emplace(job, w);
+  std::optional<Marks> marks;
+  if (polygons || rles) marks.emplace(job, rles, w);
   if (polygons) {
     region.polygon_index = static_cast<int32_t>(image->polygons.size());
     for (const Component& c : w.components) region.polygon_count += TracePolygons(job, c, w, arena, image);
   }
   if (rles) {
-    numbers->SetAll(whole.root + 1);
+    marks->NumberAll(whole.root + 1);
     region.rle_index = AddRle(job, whole, w, arena, image);
   }
   image->regions.Add(arena, region);
@@ -243,8 +250,8 @@ void FindRegions(const RegionJob& job, Workspace& w, result::Arena& arena, resul
   if (w.kept.empty()) return;
 
   const bool polygons = (job.params->want & LNX_WANT_NO_POLYGONS) == 0, rles = (job.params->want & LNX_WANT_RLE) != 0;
-  std::optional<Numbers> numbers;
-  if (polygons || rles) numbers.emplace(job, w);
+  std::optional<Marks> marks;
+  if (polygons || rles) marks.emplace(job, rles, w);
   for (const int32_t index : w.kept) {
     const Component& c = w.components[static_cast<size_t>(index)];
     LnxRegion region = Described(job, c, c.label - 1);

@@ -3,7 +3,6 @@
 // edges.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <string>
 
 #include "base/status.h"
@@ -26,30 +25,43 @@ class Segmentation final : public Decoder {
 
   void Decode(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
     const Channels maps = ChannelsOf(job);
-    FromMaps(job, maps.first, maps.count, maps.step, w, arena, image);
+    if (options_.mode == Mode::kMultiLabel) return EachClass(job, maps, w, arena, image);
+    const image::Geometry& g = *job.geometry;
+    Label(job, maps, g.part_width, g.part_height, WholeWindow(g.part_width, g.part_height, w), w);
+    Answer(job, w, arena, image);
   }
 
   bool Blends() const override { return true; }
 
-  void Blend(const Job& job, size_t tile, Workspace& w) const override {
-    Channels maps = ChannelsOf(job);
+  void Blend(const Job& job, size_t tile, Workspace& w, result::Arena& /*arena*/) const override {
+    const Channels maps = ChannelsOf(job);
     w.mosaic.Need(static_cast<int32_t>(maps.count), 1);
-    for (int64_t c = 0; c < maps.count; ++c, maps.first.data += maps.step)
-      w.mosaic.Add(tile, static_cast<int32_t>(c), maps.first, w);
+    if (options_.mode == Mode::kMultiLabel) return w.mosaic.Add(tile, maps, w);
+    w.mosaic.AddShared(tile, maps, w);
+    const Patch alone = w.mosaic.Alone(tile), own = w.mosaic.TileOf(tile);
+    if (alone.Empty()) return;
+    Window window = WholeWindow(w.mosaic.width(), w.mosaic.height(), w);
+    const int64_t corner = own.top * window.stride + own.left;
+    window.labels += corner;
+    window.scores += corner;
+    window.part = {alone.left - own.left, alone.top - own.top, alone.right - own.left, alone.bottom - own.top};
+    Label(job, maps, own.right - own.left, own.bottom - own.top, window, w);
   }
 
   void DecodeBlended(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
     const Mosaic& mosaic = w.mosaic;
-    const int64_t pixels = static_cast<int64_t>(mosaic.width()) * mosaic.height();
-    FromMaps(job, WholeMap(mosaic.data(), mosaic.width(), mosaic.height()), mosaic.channels(), pixels, w, arena, image);
+    const Channels maps{WholeMap(mosaic.data(), mosaic.width(), mosaic.height()), mosaic.channels(),
+                        static_cast<int64_t>(mosaic.width()) * mosaic.height()};
+    if (options_.mode == Mode::kMultiLabel) return EachClass(job, maps, w, arena, image);
+    Window window = WholeWindow(mosaic.width(), mosaic.height(), w);
+    for (const Patch& patch : mosaic.Shared()) {
+      window.part = patch;
+      Label(job, maps, mosaic.width(), mosaic.height(), window, w);
+    }
+    Answer(job, w, arena, image);
   }
 
  private:
-  struct Channels {
-    Map first;
-    int64_t count = 0, step = 0;  // step in floats
-  };
-
   // The checked maps of one image.
   Channels ChannelsOf(const Job& job) const {
     const runtime::Tensor& output = RequireOutput(job, 0, 4);
@@ -73,32 +85,33 @@ class Segmentation final : public Decoder {
     return maps;
   }
 
-  void FromMaps(const Job& job, const Map& map, int64_t channels, int64_t channel_step, Workspace& w, result::Arena& arena,
-                result::ImageResult* image) const {
-    const image::Geometry& g = *job.geometry;
-    const auto pixels = static_cast<size_t>(g.part_width) * static_cast<size_t>(g.part_height);
-    w.labels.resize(pixels);
-    w.best.resize(pixels);
-    RegionJob regions = PartOf(g, *manifest_, *job.params);
+  // Filled holes take the scores of pixels where nothing was found.
+  bool AllScores(const Job& job) const { return (job.params->want & LNX_WANT_SCORE_MAP) != 0 || options_.fill_holes; }
+
+  float MaskThreshold(const Job& job) const {
+    return static_cast<float>(std::isnan(job.params->mask_threshold) ? options_.mask_threshold : job.params->mask_threshold);
+  }
+
+  // The window's labels and scores, of maps that are width x height when stretched.
+  void Label(const Job& job, const Channels& maps, int32_t width, int32_t height, const Window& window, Workspace& w) const {
+    if (options_.mode == Mode::kBinary) {
+      Threshold(job, maps.first, width, height, window, 2, w);
+    } else {
+      LabelByClass(maps, width, height, window, {RuleOf(options_.activation), options_.background}, AllScores(job), w);
+    }
+  }
+
+  RegionJob Regions(const Job& job, const Workspace& w) const {
+    RegionJob regions = PartOf(*job.geometry, *manifest_, *job.params);
     regions.labels = w.labels.data();
     regions.scores = w.best.data();
     regions.connectivity = options_.connectivity;
     regions.fill_holes = options_.fill_holes;
+    return regions;
+  }
 
-    const auto threshold =
-        static_cast<float>(std::isnan(job.params->mask_threshold) ? options_.mask_threshold : job.params->mask_threshold);
-    // Filled holes take the scores of pixels where nothing was found.
-    const bool all_scores = (job.params->want & LNX_WANT_SCORE_MAP) != 0 || options_.fill_holes;
-    if (options_.mode == Mode::kMultiLabel) {
-      EachClass(map, channels, channel_step, threshold, all_scores, regions, w, arena, image);
-      return;
-    }
-    if (options_.mode == Mode::kBinary) {
-      Threshold(map, 2, threshold, all_scores, regions, w);
-    } else {
-      const ClassRule rule{RuleOf(options_.activation), channels, channel_step, options_.background};
-      LabelByClass(map, regions.width, regions.height, rule, all_scores, w);
-    }
+  void Answer(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const {
+    const RegionJob regions = Regions(job, w);
     FindRegions(regions, w, arena, image);
     AddPlanes(regions, job.params->want, w.labels.data(), w.best.data(), arena, image);
   }
@@ -108,36 +121,41 @@ class Segmentation final : public Decoder {
     return activation == Activation::kSigmoid ? ClassRule::Activation::kSigmoid : ClassRule::Activation::kNone;
   }
 
-  void Threshold(const Map& map, uint8_t label, float threshold, bool all_scores, const RegionJob& part, Workspace& w) const {
+  void Threshold(const Job& job, const Map& map, int32_t width, int32_t height, const Window& window, uint8_t label,
+                 Workspace& w) const {
+    const float threshold = MaskThreshold(job);
+    const bool all_scores = AllScores(job);
     if (options_.activation == Activation::kSigmoid) {
       const auto sigmoid = [](float value) { return 1.0f / (1.0f + std::exp(-value)); };
-      LabelByThreshold(map, part.width, part.height, label, threshold, all_scores, sigmoid, w);
+      LabelByThreshold(map, width, height, window, label, threshold, all_scores, sigmoid, w);
     } else {
-      LabelByThreshold(map, part.width, part.height, label, threshold, all_scores, [](float value) { return value; }, w);
+      const auto same = [](float value) { return value; };
+      LabelByThreshold(map, width, height, window, label, threshold, all_scores, same, w);
     }
   }
 
   // Every class by itself; a plane shows the class with the best score.
-  void EachClass(Map map, int64_t channels, int64_t channel_step, float threshold, bool all_scores, const RegionJob& part,
-                 Workspace& w, result::Arena& arena, result::ImageResult* image) const {
+  void EachClass(const Job& job, const Channels& maps, Workspace& w, result::Arena& arena, result::ImageResult* image) const {
+    const int32_t width = job.geometry->part_width, height = job.geometry->part_height;
+    const Window window = WholeWindow(width, height, w);
+    const RegionJob part = Regions(job, w);
     const size_t pixels = w.labels.size();
-    const uint32_t want = part.params->want;
-    const bool planes = (want & (LNX_WANT_LABEL_MAP | LNX_WANT_SCORE_MAP)) != 0;
+    const uint32_t want = job.params->want;
+    const bool planes = (want & (LNX_WANT_LABEL_MAP | LNX_WANT_SCORE_MAP)) != 0, all_scores = AllScores(job);
     if (planes) {
       w.all_best.assign(pixels, -1.0f);
       w.label_map.assign(pixels, 0);
     }
-    for (int64_t c = 0; c < channels; ++c) {
-      Threshold(map, static_cast<uint8_t>(c + 1), threshold, all_scores, part, w);
+    for (int64_t c = 0; c < maps.count; ++c) {
+      Threshold(job, maps.At(c), width, height, window, static_cast<uint8_t>(c + 1), w);
       for (size_t i = 0; planes && i < pixels; ++i) {
         if ((all_scores || w.labels[i] != 0) && w.best[i] > w.all_best[i])
           w.all_best[i] = w.best[i], w.label_map[i] = w.labels[i];
       }
       FindRegions(part, w, arena, image);
-      map.data += channel_step;
     }
     LargestFirst(w, arena, image);
-    image->regions.Truncate(part.params->max_objects);
+    image->regions.Truncate(job.params->max_objects);
     if (planes) AddPlanes(part, want, w.label_map.data(), w.all_best.data(), arena, image);
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "decode/lanes.h"
+
 namespace lnx::decode {
 namespace {
 
@@ -39,14 +41,21 @@ Map WholeMap(const float* data, int32_t width, int32_t height) {
   return {data, 1, width, ExtentOf(0, width, width, width), ExtentOf(0, height, height, height)};
 }
 
-Stretch::Stretch(const Map& map, int32_t out_width, int32_t out_height, Workspace& w)
-    : map_(map), width_(out_width), height_(out_height), w_(w) {
-  const auto n = static_cast<size_t>(out_width);
+bool OneToOne(const Extent& extent, int32_t out) {
+  return extent.length == out && extent.begin == extent.first && extent.last == extent.first + out - 1;
+}
+
+Stretch::Stretch(const Channels& channels, int32_t out_width, int32_t out_height, Workspace& w)
+    : channels_(channels), width_(out_width), height_(out_height), w_(w) {
+  const Map& map = channels.first;
+  plain_ = map.pixel_step == 1 && OneToOne(map.x, out_width);
+  const size_t n = static_cast<size_t>(out_width), all = n * static_cast<size_t>(channels.count);
+  w.mixed.resize(std::max(w.mixed.size(), all));
+  if (plain_) return;
   w.columns.resize(n);
   w.weights.resize(n);
-  w.row0.resize(n);
-  w.row1.resize(n);
-  w.mixed.resize(n);
+  w.row0.resize(std::max(w.row0.size(), all));
+  w.row1.resize(std::max(w.row1.size(), all));
   for (int32_t x = 0; x < out_width; ++x) {
     const Position p = PositionOf(x, map.x, out_width);
     w.columns[static_cast<size_t>(x)] = p.first;
@@ -54,36 +63,63 @@ Stretch::Stretch(const Map& map, int32_t out_width, int32_t out_height, Workspac
   }
 }
 
-void Stretch::Widen(int32_t row, std::vector<float>* out) const {
-  const float* from = map_.data + row * map_.row_step;
-  for (size_t i = 0; i < static_cast<size_t>(width_); ++i) {
-    const int32_t s = w_.columns[i];
-    const float f = w_.weights[i], a = from[s * map_.pixel_step];
-    (*out)[i] = f == 0 ? a : a * (1 - f) + from[(s + 1) * map_.pixel_step] * f;
+void Stretch::WidenAll(int32_t row, std::vector<float>* out) const {
+  const Map& map = channels_.first;
+  const Lanes& lanes = FastLanes();
+  for (int64_t c = 0; c < channels_.count; ++c) {
+    const float* from = map.data + c * channels_.step + row * map.row_step;
+    float* to = out->data() + c * width_;
+    if (map.pixel_step == 1) {
+      lanes.widen(from, map.x.last + 1, w_.columns.data(), w_.weights.data(), width_, to);
+      continue;
+    }
+    for (size_t i = 0; i < static_cast<size_t>(width_); ++i) {
+      const float f = w_.weights[i], a = from[w_.columns[i] * map.pixel_step];
+      to[i] = f == 0 ? a : a * (1 - f) + from[(w_.columns[i] + 1) * map.pixel_step] * f;
+    }
   }
 }
 
-const float* Stretch::Row(int32_t y) {
-  const Position p = PositionOf(y, map_.y, height_);
-  if (upper_ != p.first) {
-    if (lower_ == p.first) {
+void Stretch::Prepare(int32_t y) {
+  if (y_ == y) return;
+  y_ = y;
+  at_ = PositionOf(y, channels_.first.y, height_);
+  if (plain_) return;
+  if (upper_ != at_.first) {
+    if (lower_ == at_.first) {
       std::swap(w_.row0, w_.row1);
       std::swap(upper_, lower_);
     } else {
-      Widen(p.first, &w_.row0);
-      upper_ = p.first;
+      WidenAll(at_.first, &w_.row0);
+      upper_ = at_.first;
     }
   }
-  if (p.weight == 0) {
-    std::copy(w_.row0.begin(), w_.row0.end(), w_.mixed.begin());
-    return w_.mixed.data();
+  if (at_.weight == 0 || lower_ == at_.first + 1) return;
+  WidenAll(at_.first + 1, &w_.row1);
+  lower_ = at_.first + 1;
+}
+
+const float* Stretch::Source(int32_t row, const std::vector<float>& widened, int64_t channel) const {
+  const Map& map = channels_.first;
+  return plain_ ? map.data + channel * channels_.step + row * map.row_step + map.x.first : widened.data() + channel * width_;
+}
+
+const float* Stretch::Row(int32_t y, int64_t channel, int32_t begin, int32_t end) {
+  Prepare(y);
+  if (at_.weight == 0) return Source(at_.first, w_.row0, channel);
+  float* mixed = w_.mixed.data() + channel * width_;
+  Copy(y, channel, begin, end, mixed + begin);
+  return mixed;
+}
+
+void Stretch::Copy(int32_t y, int64_t channel, int32_t begin, int32_t end, float* out) {
+  Prepare(y);
+  const float* upper = Source(at_.first, w_.row0, channel) + begin;
+  if (at_.weight == 0) {
+    std::copy(upper, upper + (end - begin), out);
+  } else {
+    FastLanes().mix(upper, Source(at_.first + 1, w_.row1, channel) + begin, at_.weight, end - begin, out);
   }
-  if (lower_ != p.first + 1) {
-    Widen(p.first + 1, &w_.row1);
-    lower_ = p.first + 1;
-  }
-  for (size_t x = 0; x < static_cast<size_t>(width_); ++x) w_.mixed[x] = w_.row0[x] * (1 - p.weight) + w_.row1[x] * p.weight;
-  return w_.mixed.data();
 }
 
 }  // namespace lnx::decode

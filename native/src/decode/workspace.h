@@ -17,6 +17,7 @@ struct Candidate {
 
 struct Span1d {  // a horizontal run of one label in one row
   int32_t y, begin, end, label, parent;
+  int32_t next;  // of the same component, in reading order; -1 after the last
 };
 
 struct CellSegment {                 // pixels of a row that lie between the same two columns of a map
@@ -33,7 +34,8 @@ struct Component {
   double score_sum = 0, x_sum = 0, y_sum = 0;
   float score_max = 0;
   int32_t x1 = 0, y1 = 0, x2 = 0, y2 = 0;  // half open
-  int32_t root = 0;
+  int32_t root = 0;                        // number of its first span
+  int32_t first_span = 0, last_span = 0;   // all of them by Span1d::next
 };
 
 class Workspace {
@@ -59,7 +61,9 @@ class Workspace {
   std::vector<int32_t> roots, kept;
   std::vector<LnxPointF> points;
   std::vector<uint32_t> counts;
-  Mosaic mosaic;  // of tiles
+  std::vector<const float*> taps;  // rows that a blur adds up
+  Mosaic mosaic;                   // of tiles
+  void* canvas = nullptr;          // picture that tiles are drawn into, in the arena of the run
 };
 
 // Class-aware suppression by partition (or across classes when class_aware is false), best first, equal scores by position in the

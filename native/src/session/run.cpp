@@ -162,7 +162,7 @@ void DecodeOne(const Core& core, RunSlot& slot, const uint8_t* tensor, uint32_t 
     job.input_elements = core.pipeline->TensorBytes() / sizeof(float);
   }
   if (slot.blend_tile) {
-    core.decoder->Blend(job, *slot.blend_tile, *slot.workspace);
+    core.decoder->Blend(job, *slot.blend_tile, *slot.workspace, arena);
   } else {
     core.decoder->Decode(job, *slot.workspace, arena, result);
   }
