@@ -26,7 +26,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from lnx_collector.historian.parquet_work import ColdRow, ParquetWork, Thinned
 from lnx_collector.historian.part import Part
@@ -176,10 +176,12 @@ def serve(data: Path) -> NoReturn:
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
             os.nice(NICE)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints goes elsewhere
+    # The pipes are nobody else's: a library may print, and on Windows one that looks at the standard input waits for a read of it to end.
+    incoming, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
     requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    threading.Thread(target=_receive, args=(incoming, requests), daemon=True).start()
     work = ParquetWork(data)
     while True:
         name, arguments = requests.get()
@@ -193,9 +195,9 @@ def serve(data: Path) -> NoReturn:
         answers.flush()
 
 
-def _receive(requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]]) -> None:
+def _receive(incoming: IO[bytes], requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]]) -> None:
     try:
         while True:
-            requests.put(pickle.load(sys.stdin.buffer))
+            requests.put(pickle.load(incoming))
     finally:
         os._exit(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 import time
@@ -28,8 +27,10 @@ def told(error: PlantError | None) -> None:
 
 def maintain(store: Historian) -> None:
     while True:
-        with contextlib.suppress(OSError):
+        try:
             store.maintain()
+        except OSError:
+            tell("maintenance", "failed")
         time.sleep(0.02)
 
 

@@ -41,6 +41,7 @@ class Child:
         command = [sys.executable, str(HERE / "io_error_child.py"), str(self.data), where]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
         self.accepted = -1
+        self.failures = 0
         self.troubles: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -50,6 +51,8 @@ class Child:
             word, value = line.split()
             if word == "accepted":
                 self.accepted = int(value)
+            elif word == "maintenance":
+                self.failures += 1
             else:
                 self.troubles.append(value)
 
@@ -104,6 +107,20 @@ def test_while_the_disk_fails_nothing_is_accepted_and_afterwards_it_goes_on_with
     assert child.accepted == before, "accepted while nothing could be written"
     child.mend()
     child.wait(lambda: child.accepted > before + 150 and child.troubles[-1] == "over")
+    check(child)
+
+
+def test_where_permissions_were_taken_away_samples_are_accepted_and_rolled_when_they_are_back(child: Child) -> None:
+    child.wait(lambda: child.accepted > 150)
+    child.fail("denied")
+    child.wait(lambda: child.failures > 0)  # no file for a part can be made
+    time.sleep(0.2)
+    count = len(list(child.data.rglob("*.parquet")))
+    before = child.accepted
+    child.wait(lambda: child.accepted > before + 300)
+    assert len(list(child.data.rglob("*.parquet"))) <= count + 1
+    child.mend()
+    child.wait(lambda: len(list(child.data.rglob("*.parquet"))) >= count + 3)
     check(child)
 
 
