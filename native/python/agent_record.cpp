@@ -16,6 +16,8 @@ namespace {
 
 using evidence::Tag;
 
+constexpr size_t kUsualBytes = 256;  // of a record
+
 void PutVarint(uint64_t number, std::string* out) {
   while (number > 127) {
     out->push_back(static_cast<char>((number & 127) | 128));
@@ -116,8 +118,8 @@ void PutPair(std::string_view key, std::string_view value, std::string* scratch,
 // (bytes before the uid, bytes after it), or None for the plain twin.
 py::object DraftParts(uint64_t time, uint32_t severity, const py::dict& types, const py::dict& attributes, const py::str& source,
                       bool unsynchronised, uint64_t observed, const py::str& event) {
-  static thread_local std::string head, value, scratch;
-  head.clear();
+  std::string head, value, scratch;
+  head.reserve(kUsualBytes);
   if (time != 0) PutFixed(Tag::kTime, time, &head);
   head.push_back(Tag::kSeverity);
   PutVarint(severity, &head);
