@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import subprocess
+import threading
 import zipfile
 from pathlib import Path
 
 import pefile
 import pytest
 from lnx.handover.sbom import canonical
+from lnx_collector.historian.parquet_process import WORD
 
 from installer import contents, onedir
 from tools.dev import windows_assets
@@ -51,6 +55,24 @@ def test_every_kind_of_source_and_sink_loads(programs: Path, korean: Wine, tmp_p
     words = [word for kind in (*SOURCES, *SINKS) for word in ("--kind", kind)]
     done = korean.run(programs / "lnx-collector.exe", "init", tmp_path / "수집기.toml", *words)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_packaged_collector_works_on_parquet_files_in_a_process_of_its_own(programs: Path, korean: Wine, tmp_path: Path) -> None:
+    need(programs, "lnx-collector")
+    words = [*korean.launcher("wine64"), windows_path(programs / "lnx-collector.exe"), WORD, windows_path(tmp_path)]
+    child = subprocess.Popen(words, env=korean.environment(None), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    limit = threading.Timer(180, child.kill)
+    limit.start()
+    try:
+        assert child.stdin and child.stdout
+        child.stdin.write(pickle.dumps(("describe", ("nothing.parquet",))))
+        child.stdin.flush()
+        assert pickle.load(child.stdout) == (True, None)
+        child.stdin.close()
+        assert child.wait(60) == 0, "it ends with its input"
+    finally:
+        limit.cancel()
+        child.kill()
 
 
 def test_the_commands_of_all_packages_are_in_the_help_of_lnx(programs: Path, korean: Wine) -> None:
