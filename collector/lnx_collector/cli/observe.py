@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 import urllib.error
@@ -27,13 +28,13 @@ SinceOption = Annotated[datetime | None, typer.Option("--since", help=say("opt.s
 UntilOption = Annotated[datetime | None, typer.Option("--until", help=say("opt.until"))]
 
 
-def _open(config: Config, path: str) -> IO[bytes]:
-    """A page of the running collector. PlantError 710 when none runs."""
+def _open(config: Config, path: str, timeout: float | None = 10) -> IO[bytes]:
+    """A page of the running collector; ``timeout`` is for each wait for more of it. PlantError 710 when none runs."""
     url = f"http://{config.collector.http}{path}"
     if not config.collector.http:
         raise PlantError(710, where=str(config.path), found='collector.http = ""')
     try:
-        answer: IO[bytes] = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10)
+        answer: IO[bytes] = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=timeout)
     except (urllib.error.URLError, OSError) as error:
         raise PlantError(710, where=url, found=str(getattr(error, "reason", error))) from error
     return answer
@@ -66,16 +67,25 @@ def _row(one: dict[str, Any], third: str) -> tuple[object, ...]:
 
 def tail_command(config: ConfigArgument, tags: TagsOption = None, as_json: JsonOption = False) -> None:
     query = urllib.parse.urlencode([("tags", one) for one in tags or ["*"]])
-    with reported(as_json), _open(load_config(config), f"/tail?{query}") as answer:
-        for raw in answer:
-            if as_json:
-                sys.stdout.write(raw.decode())
-                sys.stdout.flush()
-                continue
-            sample = json.loads(raw)
-            if "tag" in sample:
-                time = clock(sample["source_time"] or sample["server_time"] or sample["receive_time"])
-                out.print(f"{time}  {sample['tag']:<40} {sample['value']!s:<16} {sample['quality_name']}", markup=False)
+    with reported(as_json):
+        loaded = load_config(config)
+        with _open(loaded, f"/tail?{query}", timeout=None) as answer:  # a tag may be silent for long
+            try:
+                for raw in answer:
+                    _show_line(raw, as_json)
+            except (OSError, http.client.HTTPException) as error:
+                raise PlantError(710, where=loaded.collector.http, found="the collector ended") from error
+
+
+def _show_line(raw: bytes, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(raw.decode())
+        sys.stdout.flush()
+        return
+    sample = json.loads(raw)
+    if "tag" in sample:
+        time = clock(sample["source_time"] or sample["server_time"] or sample["receive_time"])
+        out.print(f"{time}  {sample['tag']:<40} {sample['value']!s:<16} {sample['quality_name']}", markup=False)
 
 
 def _nanoseconds(moment: datetime | None, default: int) -> int:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -163,6 +164,31 @@ def test_a_running_collector_shows_status_metrics_and_a_live_tail(tmp_path: Path
     assert collector.stop() == 0
     names = [event["event"] for event in collector.told()]
     assert names[0] == "lnx.collector.start" and names[-1] == "lnx.collector.stop"
+
+
+def test_status_tail_and_losses_tell_a_person_what_goes_on(tmp_path: Path, server: Any, run: Callable[[Path], Running]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    path = config(tmp_path, server.port)
+    path.write_text(path.read_text(encoding="utf-8").replace("127.0.0.1:0", f"127.0.0.1:{port}"), encoding="utf-8")
+    nobody = command("status", path)
+    assert nobody.returncode != 0 and "LNX-710" in nobody.stderr
+    server.registers("h", 0, [11, 12, 13])
+    collector = run(path)
+    collector.until(lambda status: status["accepted"] >= 9)
+    shown = command("status", path)
+    assert shown.returncode == 0 and "plc" in shown.stdout and "running" in shown.stdout, shown.stdout + shown.stderr
+    assert json.loads(command("status", path, "--json").stdout)["sources"][0]["name"] == "plc"
+    assert command("losses", path).returncode == 0
+    tail = subprocess.Popen(
+        [*LNX, "tail", str(path), "-t", "plc.t1"], stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"}
+    )
+    lines = Lines(tail.stdout)
+    heard = [lines.next() for _ in range(3)]
+    assert all("plc.t1" in line and "12" in line and "GOOD" in line for line in heard), heard
+    assert collector.stop() == 0
+    assert tail.wait(30) in (0, 4), "it ends with the collector"
 
 
 def test_a_source_that_fails_goes_bad_once_comes_back_and_disturbs_no_other(
