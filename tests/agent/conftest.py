@@ -1,10 +1,8 @@
-"""Makes `agent_plant` importable for the tests beside it, shares certificates, and lets no test hang for ever."""
+"""Makes `agent_plant` importable for the tests beside it, and shares certificates."""
 
 from __future__ import annotations
 
-import faulthandler
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +16,3 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     from agent_plant import certificate
 
     return certificate(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(autouse=True)
-def not_for_ever(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that hangs ends its process after twenty minutes, with a trace of every thread, instead of the whole run after hours."""
-    if request.node.get_closest_marker("slow"):
-        yield
-        return
-    faulthandler.dump_traceback_later(1200, exit=True, file=sys.__stderr__)
-    yield
-    faulthandler.cancel_dump_traceback_later()

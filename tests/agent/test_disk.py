@@ -163,6 +163,7 @@ def test_a_data_folder_that_is_deleted_while_the_agent_runs_is_made_anew_and_the
         wait_for(lambda: one.stored() == one.written)
 
 
+@pytest.mark.timeout(1200)  # a crowded machine
 @pytest.mark.parametrize("fault", DISK_FAULTS)
 def test_a_power_cut_takes_nothing_that_was_accepted(fault: str, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)

@@ -16,6 +16,7 @@ SEEDS = [
 ]
 
 
+@pytest.mark.timeout(1200)  # a crowded machine
 @pytest.mark.parametrize("fault", PROCESS_FAULTS)  # those of the disk are in test_disk.py
 def test_nothing_accepted_is_lost(fault: str, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
@@ -25,10 +26,19 @@ def test_nothing_accepted_is_lost(fault: str, tmp_path: Path) -> None:
     assert outcome.slowest_start < seconds_here(5)
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("fault", "seed", "kills"), SEEDS)
 def test_seeds_that_once_failed(fault: str, seed: str, kills: str, tmp_path: Path) -> None:
     outcome = run(int(seed), min(int(kills), 10), fault, tmp_path)
     assert outcome.faultless(), outcome.line()
+
+
+@pytest.mark.slow
+def test_a_seed_that_shows_a_fault_shows_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(7, 8, "upstream", tmp_path / "well").faultless()
+    monkeypatch.setenv("LNX_DOOMED", "forgetful")
+    for n in range(2):
+        assert not run(7, 8, "upstream", tmp_path / str(n)).faultless()
 
 
 def test_a_seed_gives_the_same_faults_again_however_many_are_asked_for() -> None:

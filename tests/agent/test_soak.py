@@ -37,6 +37,7 @@ def spread(text: str) -> float:
     return most - least
 
 
+@pytest.mark.timeout(900)
 def test_every_fault_once_at_twice_the_load_and_nothing_is_lost() -> None:
     row = soak(hours=12 / 3600, period=2.4, warm=1)
     assert row["lost"] == 0

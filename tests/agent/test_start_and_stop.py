@@ -44,6 +44,7 @@ def test_of_several_agents_started_at_once_one_works_and_the_others_say_why_not(
 
 
 @needs_disk_faults
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("rounds", [2, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_kill_in_the_middle_of_ending_takes_nothing(tmp_path: Path, rounds: int) -> None:
     data = tmp_path / "plant/data"
