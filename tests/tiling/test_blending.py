@@ -182,6 +182,28 @@ def test_enhancement_in_tiles_equals_its_twin(
     assert np.abs(found.image.astype(int) - expected["image"].astype(int)).max() <= 1
 
 
+def test_a_residual_is_added_to_each_tile_before_it_is_blended(tmp_path: Path, packed: Packer, keys: tuple[Path, Path]) -> None:
+    model = smoother(tmp_path / "r.onnx", 3)
+    path, report = packed(model, "enhancement", [], tile=[TILE, TILE], tile_overlap=0.3, residual=True)
+    image = soft_image(4, 190, 141)
+    residual = values_of(model, image)
+
+    def repaired(tile: tuple[int, int, int, int]) -> NDArray[np.float32]:
+        x, y, w, h = tile
+        shown = image[y : y + h, x : x + w, ::-1].astype(np.float32) * np.float32(1 / 255)
+        return np.asarray(residual(tile) + shown.transpose(2, 0, 1))
+
+    assert report.manifest.tiling is not None
+    part = (0, 0, image.shape[1], image.shape[0])
+    whole = blend(part, place_tiles(part, report.manifest.tiling.size, report.manifest.tiling.overlap), repaired)
+    expected = np.clip(np.rint(whole * 255), 0, 255).transpose(1, 2, 0)[:, :, ::-1]
+    found = run(path, keys, image)
+    assert found.image is not None
+    assert np.abs(found.image.astype(int) - expected.astype(int)).max() <= 1
+    alone = np.abs(found.image.astype(int) - image.astype(int)).max()
+    assert alone > 3  # the residual says something
+
+
 def test_tiles_stay_inside_the_region_of_interest(tmp_path: Path, packed: Packer, keys: tuple[Path, Path]) -> None:
     path, _ = packed(segmenter(tmp_path / "s.onnx"), "segmentation", ["none", "dark", "bright"], tile=[TILE, TILE])
     image = np.full((200, 300, 3), 128, np.uint8)

@@ -42,7 +42,7 @@ class Anomaly final : public Decoder {
 
   void Blend(const Job& job, size_t tile, Workspace& w, result::Arena& /*arena*/) const override {
     const Prepared map = PrepareMap(job, w);
-    w.mosaic.Need(1, 1);
+    w.mosaic.Need(1, 1, Mosaic::Keep::kAll);
     w.mosaic.Add(tile, {OnImage(job, map), 1, 0}, w);
     if (options_.score != AnomalyDecode::Score::kOutput) return;
     const double given = GivenScore(job);  // an image is as bad as its worst tile
@@ -50,7 +50,7 @@ class Anomaly final : public Decoder {
   }
 
   void DecodeBlended(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
-    const Prepared map{w.mosaic.data(), w.mosaic.width(), w.mosaic.height()};
+    const Prepared map{w.mosaic.ChannelsOf(0).first.data, w.mosaic.width(), w.mosaic.height()};
     SetScore(options_.score == AnomalyDecode::Score::kOutput ? w.mosaic.score : ScoreOfMap(map, w), image);
     FromMap(job, WholeMap(map.data, map.width, map.height), w, arena, image);
   }

@@ -20,6 +20,7 @@ class Enhancement final : public Decoder {
 
   void Decode(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
     const Channels picture = PictureOf(job, w);
+    CheckFinite(picture.first.data, Elements(job), kWhere);
     const image::Geometry& g = *job.geometry;
     const int32_t width = g.part_width * options_.scale, height = g.part_height * options_.scale;
     w.canvas = Canvas(width, height, picture.count, arena);
@@ -33,25 +34,33 @@ class Enhancement final : public Decoder {
   void Blend(const Job& job, size_t tile, Workspace& w, result::Arena& arena) const override {
     const Channels picture = PictureOf(job, w);
     Mosaic& mosaic = w.mosaic;
-    if (mosaic.Need(static_cast<int32_t>(picture.count), options_.scale))
+    if (mosaic.Need(static_cast<int32_t>(picture.count), options_.scale, Mosaic::Keep::kShared))
       w.canvas = Canvas(mosaic.width(), mosaic.height(), picture.count, arena);
-    mosaic.AddShared(tile, picture, w);
     const Patch own = mosaic.TileOf(tile);
-    Stretch rows(picture, own.right - own.left, own.bottom - own.top, w);
-    Draw(&rows, picture.count, mosaic.Alone(tile), own.left, own.top, mosaic.width(), w.canvas);
+    mosaic.Take(tile, picture, Elements(job), kWhere, w, [&](const Patch& part) {
+      Stretch rows(picture, own.right - own.left, own.bottom - own.top, w);
+      Draw(&rows, picture.count, part, own.left, own.top, mosaic.width(), w.canvas);
+    });
   }
 
   void DecodeBlended(const Job& /*job*/, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
     const Mosaic& mosaic = w.mosaic;
-    const int32_t width = mosaic.width(), height = mosaic.height();
-    const Channels picture{WholeMap(mosaic.data(), width, height), mosaic.channels(), static_cast<int64_t>(width) * height};
-    Stretch rows(picture, width, height, w);
-    for (const Patch& patch : mosaic.Shared()) Draw(&rows, picture.count, patch, 0, 0, width, w.canvas);
-    AddPlane(w.canvas, width, height, picture.count, arena, image);
+    for (size_t b = 0; b < mosaic.kept(); ++b) {
+      const Patch& patch = mosaic.PatchOf(b);
+      Stretch rows(mosaic.ChannelsOf(b), patch.right - patch.left, patch.bottom - patch.top, w);
+      Draw(&rows, mosaic.channels(), patch, patch.left, patch.top, mosaic.width(), w.canvas);
+    }
+    AddPlane(w.canvas, mosaic.width(), mosaic.height(), mosaic.channels(), arena, image);
   }
 
  private:
-  // The checked values of one image, the residual added.
+  static constexpr const char* kWhere = "enhancement";
+
+  size_t Elements(const Job& job) const {
+    return job.outputs[output_].Elements() / static_cast<size_t>(job.outputs[output_].shape[0]);
+  }
+
+  // The values of one image, the residual added; not checked yet.
   Channels PictureOf(const Job& job, Workspace& w) const {
     const runtime::Tensor& output = RequireOutput(job, output_, 4);
     const int64_t channels = output.shape[options_.nchw ? 1 : 3];
@@ -68,8 +77,8 @@ class Enhancement final : public Decoder {
             std::to_string(g.input_width * options_.scale) + " x " + std::to_string(g.input_height * options_.scale),
             "output \"" + std::string(output.name) + "\""});
     }
-    size_t count = 0;
-    const float* data = ImageValues(output, job.batch_index, &count, "enhancement");
+    const size_t count = Elements(job);
+    const float* data = output.F32() + static_cast<size_t>(job.batch_index) * count;
     const float* base = options_.residual ? Input(job, count) : nullptr;
     if (base != nullptr) {
       w.map.resize(count);

@@ -59,25 +59,28 @@ void Mosaic::FindAlone(std::vector<Side>* sides) {
   }
 }
 
+void Mosaic::Allot(const Patch& patch) {
+  if (patch.Empty()) return;
+  blocks_.push_back({patch, used_});
+  used_ += static_cast<size_t>(channels_) * static_cast<size_t>(patch.right - patch.left) *
+           static_cast<size_t>(patch.bottom - patch.top);
+}
+
 void Mosaic::FindShared() {
-  shared_.clear();
-  const auto add = [this](const Patch& patch) {
-    if (!patch.Empty()) shared_.push_back(patch);
-  };
   int32_t top = 0;
   for (const Side& row : rows_) {
     if (row.alone_begin >= row.alone_end) continue;
-    add({0, top, width_, row.alone_begin});
+    Allot({0, top, width_, row.alone_begin});
     int32_t left = 0;
     for (const Side& column : columns_) {
       if (column.alone_begin >= column.alone_end) continue;
-      add({left, row.alone_begin, column.alone_begin, row.alone_end});
+      Allot({left, row.alone_begin, column.alone_begin, row.alone_end});
       left = column.alone_end;
     }
-    add({left, row.alone_begin, width_, row.alone_end});
+    Allot({left, row.alone_begin, width_, row.alone_end});
     top = row.alone_end;
   }
-  add({0, top, width_, height_});
+  Allot({0, top, width_, height_});
 }
 
 void Mosaic::Begin(const LnxRect& part, const std::vector<LnxRect>& tiles) {
@@ -93,8 +96,8 @@ void Mosaic::Begin(const LnxRect& part, const std::vector<LnxRect>& tiles) {
   channels_ = 0;
 }
 
-bool Mosaic::Need(int32_t channels, int32_t scale) {
-  if (channels_ == channels && scale_ == scale) return false;
+bool Mosaic::Need(int32_t channels, int32_t scale, Keep keep) {
+  if (channels_ == channels && scale_ == scale && keep_ == keep) return false;
   const uint64_t values = static_cast<uint64_t>(channels) * static_cast<uint64_t>(part_.width) *
                           static_cast<uint64_t>(part_.height) * static_cast<uint64_t>(scale) * static_cast<uint64_t>(scale);
   if (values > kMaxMosaicValues) {
@@ -107,14 +110,27 @@ bool Mosaic::Need(int32_t channels, int32_t scale) {
   scale_ = scale;
   width_ = part_.width * scale;
   height_ = part_.height * scale;
-  values_.resize(static_cast<size_t>(values));  // whoever comes first at a pixel sets it
+  keep_ = keep;
   Weigh(xs_, tile_width_, part_.width, scale, &columns_);
   Weigh(ys_, tile_height_, part_.height, scale, &rows_);
   FindAlone(&columns_);
   FindAlone(&rows_);
-  FindShared();
+  blocks_.clear();
+  used_ = 0;
+  if (keep == Keep::kAll) {
+    Allot({0, 0, width_, height_});
+  } else {
+    FindShared();
+  }
+  values_.resize(std::max(values_.size(), used_));  // whoever comes first at a pixel sets it
   score = 0;
   return true;
+}
+
+Channels Mosaic::ChannelsOf(size_t block) const {
+  const Patch& patch = blocks_[block].patch;
+  const int32_t width = patch.right - patch.left, height = patch.bottom - patch.top;
+  return {WholeMap(values_.data() + blocks_[block].offset, width, height), channels_, static_cast<int64_t>(width) * height};
 }
 
 Patch Mosaic::Alone(size_t tile) const {
@@ -127,31 +143,58 @@ Patch Mosaic::TileOf(size_t tile) const {
   return {left, top, left + tile_width_ * scale_, top + tile_height_ * scale_};
 }
 
-void Mosaic::AddTile(size_t tile, const Channels& channels, bool alone, Workspace& w) {
+bool Mosaic::Check(const Patch& own, const Channels& channels, size_t elements, const char* where) {
+  const int32_t width = own.right - own.left, height = own.bottom - own.top;
+  const Map& map = channels.first;
+  const bool rows = height > kBand && map.pixel_step == 1 && map.row_step == width && OneToOne(map.x, width) &&
+                    OneToOne(map.y, height) && map.y.first == 0 && channels.step == static_cast<int64_t>(width) * height &&
+                    elements == static_cast<size_t>(channels.count * channels.step);
+  if (!rows) CheckFinite(map.data, elements, where);
+  return !rows;
+}
+
+void Mosaic::CheckRows(const Channels& channels, int32_t top, int32_t bottom, const char* where) {
+  const int64_t row = channels.first.row_step;
+  for (int64_t c = 0; c < channels.count; ++c)
+    CheckFinite(channels.first.data + c * channels.step + top * row, static_cast<size_t>((bottom - top) * row), where);
+}
+
+void Mosaic::Add(size_t tile, const Channels& channels, int32_t top, int32_t bottom, Workspace& w) {
   const Side &across = columns_[tile % xs_.size()], &down = rows_[tile / xs_.size()];
   const Patch own = TileOf(tile), single = Alone(tile);
   Stretch rows(channels, own.right - own.left, own.bottom - own.top, w);
-  const auto plane = static_cast<std::ptrdiff_t>(width_) * height_;
-  for (int32_t y = down.begin; y < down.end; ++y) {
+  touched_.clear();
+  for (size_t b = 0; b < blocks_.size(); ++b) {
+    const Patch& p = blocks_[b].patch;
+    if (p.left < across.end && p.right > across.begin && p.top < down.end && p.bottom > down.begin) touched_.push_back(b);
+  }
+  for (int32_t y = std::max(top, down.begin); y < std::min(bottom, down.end); ++y) {
     const float weight = down.weights[static_cast<size_t>(y - down.begin)];
     const bool apart = !single.Empty() && y >= single.top && y < single.bottom, first = y >= down.before;
-    for (int64_t c = 0; c < channels.count; ++c) {
-      float* line = values_.data() + c * plane + static_cast<std::ptrdiff_t>(y) * width_;
-      const float* row = rows.Row(y - own.top, c, across.begin - own.left, across.end - own.left);
-      const auto add = [&](int32_t begin, int32_t end) {
-        const float *share = across.weights.data() + (begin - across.begin), *from = row + (begin - own.left);
-        float* to = line + begin;
-        const int32_t n = end - begin, held = first ? std::clamp(across.before, begin, end) - begin : n;
-        for (int32_t x = 0; x < held; ++x) to[x] += share[x] * weight * from[x];
-        for (int32_t x = held; x < n; ++x) to[x] = share[x] * weight * from[x];
-      };
-      if (!apart) {
-        add(across.begin, across.end);
-        continue;
+    for (const size_t b : touched_) {
+      const Patch& p = blocks_[b].patch;
+      if (y < p.top || y >= p.bottom) continue;
+      const int32_t left = std::max(p.left, across.begin), right = std::min(p.right, across.end), width = p.right - p.left;
+      const size_t plane = static_cast<size_t>(width) * static_cast<size_t>(p.bottom - p.top);
+      for (int64_t c = 0; c < channels.count; ++c) {
+        float* line = values_.data() + blocks_[b].offset + static_cast<size_t>(c) * plane +
+                      static_cast<size_t>(y - p.top) * static_cast<size_t>(width);
+        const float* row = rows.Row(y - own.top, c, left - own.left, right - own.left);
+        const auto add = [&](int32_t begin, int32_t end) {
+          const float *share = across.weights.data() + (begin - across.begin), *from = row + (begin - own.left);
+          float* to = line + (begin - p.left);
+          const int32_t n = end - begin, held = first ? std::clamp(across.before, begin, end) - begin : n;
+          for (int32_t x = 0; x < held; ++x) to[x] += share[x] * weight * from[x];
+          for (int32_t x = held; x < n; ++x) to[x] = share[x] * weight * from[x];
+        };
+        if (!apart || keep_ == Keep::kShared) {
+          add(left, right);
+          continue;
+        }
+        add(left, single.left);
+        std::copy(row + (single.left - own.left), row + (single.right - own.left), line + (single.left - p.left));
+        add(single.right, right);
       }
-      add(across.begin, single.left);
-      if (alone) std::copy(row + (single.left - own.left), row + (single.right - own.left), line + single.left);
-      add(single.right, across.end);
     }
   }
 }

@@ -25,6 +25,7 @@ class Segmentation final : public Decoder {
 
   void Decode(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
     const Channels maps = ChannelsOf(job);
+    CheckFinite(maps.first.data, job.outputs[0].Elements() / static_cast<size_t>(job.outputs[0].shape[0]), kWhere);
     if (options_.mode == Mode::kMultiLabel) return EachClass(job, maps, w, arena, image);
     const image::Geometry& g = *job.geometry;
     Label(job, maps, g.part_width, g.part_height, WholeWindow(g.part_width, g.part_height, w), w);
@@ -35,34 +36,43 @@ class Segmentation final : public Decoder {
 
   void Blend(const Job& job, size_t tile, Workspace& w, result::Arena& /*arena*/) const override {
     const Channels maps = ChannelsOf(job);
-    w.mosaic.Need(static_cast<int32_t>(maps.count), 1);
-    if (options_.mode == Mode::kMultiLabel) return w.mosaic.Add(tile, maps, w);
-    w.mosaic.AddShared(tile, maps, w);
-    const Patch alone = w.mosaic.Alone(tile), own = w.mosaic.TileOf(tile);
-    if (alone.Empty()) return;
-    Window window = WholeWindow(w.mosaic.width(), w.mosaic.height(), w);
+    const size_t elements = job.outputs[0].Elements() / static_cast<size_t>(job.outputs[0].shape[0]);
+    Mosaic& mosaic = w.mosaic;
+    if (options_.mode == Mode::kMultiLabel) {
+      CheckFinite(maps.first.data, elements, kWhere);
+      mosaic.Need(static_cast<int32_t>(maps.count), 1, Mosaic::Keep::kAll);
+      return mosaic.Add(tile, maps, w);
+    }
+    mosaic.Need(static_cast<int32_t>(maps.count), 1, Mosaic::Keep::kShared);
+    const Patch own = mosaic.TileOf(tile);
+    Window window = WholeWindow(mosaic.width(), mosaic.height(), w);
     const int64_t corner = own.top * window.stride + own.left;
     window.labels += corner;
     window.scores += corner;
-    window.part = {alone.left - own.left, alone.top - own.top, alone.right - own.left, alone.bottom - own.top};
-    Label(job, maps, own.right - own.left, own.bottom - own.top, window, w);
+    mosaic.Take(tile, maps, elements, kWhere, w, [&](const Patch& part) {
+      window.part = {part.left - own.left, part.top - own.top, part.right - own.left, part.bottom - own.top};
+      Label(job, maps, own.right - own.left, own.bottom - own.top, window, w);
+    });
   }
 
   void DecodeBlended(const Job& job, Workspace& w, result::Arena& arena, result::ImageResult* image) const override {
     const Mosaic& mosaic = w.mosaic;
-    const Channels maps{WholeMap(mosaic.data(), mosaic.width(), mosaic.height()), mosaic.channels(),
-                        static_cast<int64_t>(mosaic.width()) * mosaic.height()};
-    if (options_.mode == Mode::kMultiLabel) return EachClass(job, maps, w, arena, image);
-    Window window = WholeWindow(mosaic.width(), mosaic.height(), w);
-    for (const Patch& patch : mosaic.Shared()) {
-      window.part = patch;
-      Label(job, maps, mosaic.width(), mosaic.height(), window, w);
+    if (options_.mode == Mode::kMultiLabel) return EachClass(job, mosaic.ChannelsOf(0), w, arena, image);
+    const Window whole = WholeWindow(mosaic.width(), mosaic.height(), w);
+    for (size_t b = 0; b < mosaic.kept(); ++b) {
+      const Patch& patch = mosaic.PatchOf(b);
+      const int32_t width = patch.right - patch.left, height = patch.bottom - patch.top;
+      const int64_t corner = patch.top * whole.stride + patch.left;
+      const Window window{{0, 0, width, height}, whole.labels + corner, whole.scores + corner, whole.stride};
+      Label(job, mosaic.ChannelsOf(b), width, height, window, w);
     }
     Answer(job, w, arena, image);
   }
 
  private:
-  // The checked maps of one image.
+  static constexpr const char* kWhere = "segmentation";
+
+  // The maps of one image, not checked yet.
   Channels ChannelsOf(const Job& job) const {
     const runtime::Tensor& output = RequireOutput(job, 0, 4);
     const int64_t channels = output.shape[options_.nchw ? 1 : 3];
@@ -76,7 +86,6 @@ class Segmentation final : public Decoder {
       Fail(LNX_E_OUTPUT_SHAPE, {"an empty map", "at least one pixel", "output \"" + std::string(output.name) + "\""});
     const auto elements = static_cast<size_t>(channels) * static_cast<size_t>(map_height) * static_cast<size_t>(map_width);
     const float* data = output.F32() + static_cast<size_t>(job.batch_index) * elements;
-    CheckFinite(data, elements, "segmentation");
     Channels maps;
     maps.first = ContentOf(*job.geometry, map_width, map_height, options_.nchw ? 1 : channels);
     maps.first.data = data;

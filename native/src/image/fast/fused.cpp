@@ -1,6 +1,7 @@
 // One pass from the caller's pixels to float planes: each source row is interpolated once, two rows are mixed, finished and
 // stored. Equal bit for bit to the stages in ref/ while the numbers are integers, and in float as well, since both do the same
-// operations in the same order. A picture that is not resized takes the same way: weights of 1 give its pixels back exactly.
+// operations in the same order. A picture that is not resized is finished row by row; a gray one takes the same way as others,
+// since weights of 1 give its pixels back exactly.
 #if defined(_MSC_VER)
 #include <windows.h>
 #endif
@@ -49,6 +50,19 @@ void FillMargins(const Pipeline::Plan& plan, const Resized& size, float* tensor,
   std::copy(at, at + 4, scratch->padded_at);
 }
 
+// A colour picture that keeps its size.
+void FinishWhole(const Pipeline::Plan& plan, const View& view, const Resized& size, int32_t step, float* tensor) {
+  const auto plane = static_cast<size_t>(plan.width) * static_cast<size_t>(plan.height);
+  int32_t channel[3];
+  ChannelsOf(view.format, plan.order, channel);
+  for (int32_t y = 0; y < size.height; ++y) {
+    float* first = tensor + static_cast<size_t>(y + size.top) * static_cast<size_t>(plan.width) + static_cast<size_t>(size.left);
+    float* const out[3] = {first + static_cast<size_t>(channel[0]) * plane, first + static_cast<size_t>(channel[1]) * plane,
+                           first + static_cast<size_t>(channel[2]) * plane};
+    Kernels().whole_colour(view.Row(y), step, view.width, plan.finish, channel, out);
+  }
+}
+
 }  // namespace
 
 Simd ActiveSimd() noexcept {
@@ -92,6 +106,8 @@ void RunFused(const Pipeline::Plan& plan, const View& view, float* tensor, Scrat
   FillMargins(plan, size, tensor, scratch);
 
   const auto step = static_cast<int32_t>(BytesPerPixel(view.format));
+  if (size.width == view.width && size.height == view.height && Channels(view.format) != 1)
+    return FinishWhole(plan, view, size, step, tensor);
   Taps& taps = scratch->taps;
   PrepareTaps(view.width, view.height, size.width, size.height, step, &taps);
   const RowKernels& kernels = Kernels();

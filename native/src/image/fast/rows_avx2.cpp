@@ -152,10 +152,43 @@ void FinishColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_
   run(upper, lower, w0, w1, n, finish, channel, out);
 }
 
+template <bool kScaled, bool kNormalised>
+void ColourWhole(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
+                 float* const out[3]) {
+  using Finisher = Finisher<kScaled, kNormalised>;
+  const Finisher finishers[3] = {{finish, channel[0]}, {finish, channel[1]}, {finish, channel[2]}};
+  const __m256i byte = _mm256_set1_epi32(0xFF);
+  const auto s = static_cast<char>(step);
+  const auto no = static_cast<char>(0x80);
+  // Three bytes of each of four columns, then nothing.
+  const __m256i order = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, 1, 2, no, s, static_cast<char>(s + 1), static_cast<char>(s + 2), no, static_cast<char>(2 * s),
+                    static_cast<char>(2 * s + 1), static_cast<char>(2 * s + 2), no, static_cast<char>(3 * s),
+                    static_cast<char>(3 * s + 1), static_cast<char>(3 * s + 2), no));
+  int32_t x = 0;
+  for (; (x + 4) * step + 16 <= n * step; x += 8) {  // the second load reads 16 bytes from the fifth column on
+    const uint8_t* p = row + x * step;
+    const __m256i columns = _mm256_shuffle_epi8(Halves(Load16(p), p + 4 * step), order);
+    finishers[0].Store(_mm256_and_si256(columns, byte), out[0] + x);
+    finishers[1].Store(_mm256_and_si256(_mm256_srli_epi32(columns, 8), byte), out[1] + x);
+    finishers[2].Store(_mm256_srli_epi32(columns, 16), out[2] + x);
+  }
+  for (; x < n; ++x) {
+    for (int32_t c = 0; c < 3; ++c) out[c][x] = FinishedPixel<kScaled, kNormalised>(row[x * step + c], finish, channel[c]);
+  }
+}
+
+void WholeColour(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
+                 float* const out[3]) {
+  const auto run = finish.scaled ? (finish.normalised ? ColourWhole<true, true> : ColourWhole<true, false>)
+                                 : (finish.normalised ? ColourWhole<false, true> : ColourWhole<false, false>);
+  run(row, step, n, finish, channel, out);
+}
+
 }  // namespace
 
 const RowKernels& Avx2Kernels() {
-  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour};
+  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour, WholeColour};
   return kernels;
 }
 

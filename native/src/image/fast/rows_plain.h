@@ -29,11 +29,16 @@ inline void ColourColumns(const uint8_t* row, int64_t row_bytes, const Taps& tap
 }
 
 template <bool kScaled, bool kNormalised>
-float FinishedValue(int32_t upper, int32_t lower, int32_t w0, int32_t w1, const Finish& finish, int32_t channel) {
-  auto v = static_cast<float>((((upper * w0) >> 16) + ((lower * w1) >> 16) + 2) >> 2);
+float FinishedPixel(float v, const Finish& finish, int32_t channel) {
   if (kScaled) v = v * finish.before * finish.scale;
   if (kNormalised) v = (v - finish.mean[channel]) / finish.std[channel];
   return v;
+}
+
+template <bool kScaled, bool kNormalised>
+float FinishedValue(int32_t upper, int32_t lower, int32_t w0, int32_t w1, const Finish& finish, int32_t channel) {
+  const auto v = static_cast<float>((((upper * w0) >> 16) + ((lower * w1) >> 16) + 2) >> 2);
+  return FinishedPixel<kScaled, kNormalised>(v, finish, channel);
 }
 
 }  // namespace lnx::image

@@ -36,10 +36,22 @@ void FinishColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_
   for (int32_t c = 0; c < 3; ++c) Chosen(finish)(upper + c, lower + c, 4, w0, w1, n, finish, channel[c], out[c]);
 }
 
+template <bool kScaled, bool kNormalised>
+void Whole(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, int32_t channel, float* out) {
+  for (int32_t x = 0; x < n; ++x) out[x] = FinishedPixel<kScaled, kNormalised>(row[step * x], finish, channel);
+}
+
+void WholeColour(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
+                 float* const out[3]) {
+  const auto run = finish.scaled ? (finish.normalised ? Whole<true, true> : Whole<true, false>)
+                                 : (finish.normalised ? Whole<false, true> : Whole<false, false>);
+  for (int32_t c = 0; c < 3; ++c) run(row + c, step, n, finish, channel[c], out[c]);
+}
+
 }  // namespace
 
 const RowKernels& PortableKernels() {
-  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour};
+  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour, WholeColour};
   return kernels;
 }
 
