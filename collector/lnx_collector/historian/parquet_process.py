@@ -34,6 +34,8 @@ from lnx_collector.historian.part import Part
 WORD = "parquet"
 """The program `lnx-collector` with this word and a data folder is the child."""
 TIMEOUT = 600.0
+LOOK_WITHIN = 60.0
+"""The same for a look at one file, which a collector that starts waits for."""
 READING = 5.0
 """A child that has answered a reader is kept so many seconds: the reader comes again."""
 NICE = 10
@@ -65,7 +67,7 @@ class ParquetProcess:
         return Thinned(*self._ask("thin", part, suffix, dict(cursors), stream, temporary))
 
     def describe(self, relative: str) -> tuple[Part, str] | None:
-        found: tuple[Part, str] | None = self._ask("describe", relative)
+        found: tuple[Part, str] | None = self._ask("describe", relative, within=LOOK_WITHIN)
         return found
 
     def rows(self, relative: str, sha256: str, after: int, limit: int) -> list[ColdRow]:
@@ -94,7 +96,8 @@ class ParquetProcess:
         process = self._process
         return None if process is None else process.pid
 
-    def _ask(self, name: str, *arguments: Any) -> Any:
+    def _ask(self, name: str, *arguments: Any, within: float | None = None) -> Any:
+        seconds = min(self._timeout, within or self._timeout)
         with self._turn:
             process = self._running()
             late = threading.Event()
@@ -103,7 +106,7 @@ class ParquetProcess:
                 late.set()
                 process.kill()
 
-            timer = threading.Timer(self._timeout, kill)
+            timer = threading.Timer(seconds, kill)
             timer.daemon = True
             timer.start()
             try:
@@ -113,7 +116,7 @@ class ParquetProcess:
                 worked, result = pickle.load(process.stdout)
             except (OSError, EOFError, pickle.UnpicklingError) as error:
                 code = self._end()
-                reason = f"did not answer within {self._timeout:g} s" if late.is_set() else f"ended with {code}"
+                reason = f"did not answer within {seconds:g} s" if late.is_set() else f"ended with {code}"
                 raise ParquetProcessError(f"the process that works on Parquet files {reason} ({name})") from error
             finally:
                 timer.cancel()

@@ -19,6 +19,7 @@ from pathlib import Path
 from lnx_collector.config import HistorianSettings
 from lnx_collector.historian import database, files, losses
 from lnx_collector.historian.losses import Loss
+from lnx_collector.historian.parquet_process import ParquetProcessError
 from lnx_collector.historian.parquet_work import ParquetWorker
 from lnx_collector.historian.part import FOLDER, Part
 from lnx_collector.historian.rewriting import Rewriter, groups, thinnable
@@ -149,7 +150,11 @@ class Roller:
     def _unknown(self, path: Path) -> None:
         """A file that was renamed, but not entered before the crash: its rows are hot still, or in the parts that it was to replace or was
         replaced by. One whose rows are nowhere else (the catalogue was damaged) is entered."""
-        described = self._work.describe(path.relative_to(self._data).as_posix())
+        try:
+            described = self._work.describe(path.relative_to(self._data).as_posix())
+        except ParquetProcessError as error:
+            log.error("%s is left until the next start: %s", path.name, error)
+            return
         if described is None:
             self._quarantine(path)
             return

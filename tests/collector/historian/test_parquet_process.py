@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from lnx_collector.config import HistorianSettings
-from lnx_collector.historian import Historian, parquet_process
+from lnx_collector.historian import Historian, database, parquet_process
 from lnx_collector.historian.parquet_process import ParquetProcess, ParquetProcessError
 from lnx_collector.sample import bad, good
 
@@ -248,6 +248,29 @@ def test_a_program_that_cannot_be_started_is_told_and_costs_nothing(
     monkeypatch.undo()
     store.maintain()
     assert len(content(store)) == 103 and len(list(tmp_path.rglob("*.parquet"))) == 1
+
+
+def test_a_file_that_a_crash_left_behind_waits_where_the_program_cannot_be_started(
+    tmp_path: Path, stores: Callable[..., tuple[Historian, ParquetProcess]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = stores(tmp_path)
+    fill(store, 1, 500)
+    store.close()
+    before = tmp_path / "before.sqlite"
+    shutil.copy(tmp_path / database.DATABASE, before)
+    store, _ = stores(tmp_path)
+    store.roll_now()
+    store.close()
+    shutil.copy(before, tmp_path / database.DATABASE)  # the file got its name, the catalogue never heard of it
+    monkeypatch.setattr(parquet_process, "_program", lambda: [str(tmp_path / "not there")])
+    store, _ = stores(tmp_path)
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1 and len(content(store)) == 503
+    store.close()
+    monkeypatch.undo()
+    store, _ = stores(tmp_path)
+    assert list(tmp_path.rglob("*.parquet")) == []
+    store.roll_now()
+    assert len(content(store)) == 503 and store.losses() == []
 
 
 def test_a_packaged_program_starts_the_collector_that_lies_beside_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
