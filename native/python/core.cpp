@@ -278,6 +278,11 @@ class Session {
     options.gpu_keep_warm_ms = number("gpu_keep_warm_ms");
     options.keep_warm_minutes = number("keep_warm_minutes");
     options.submit_batch = number("submit_batch");
+    options.uint8_heads = number("uint8_heads");
+    options.gpu_graph = number("no_gpu_graph");
+    options.gpu_preprocess = number("gpu_preprocess");
+    options.gpu_memory_mb = number("gpu_memory_mb");
+    options.gpu_tf32 = number("no_tf32");
     options.tile_width = number("tile_width");
     options.tile_height = number("tile_height");
     if (!o["tile_overlap"].is_none()) options.tile_overlap = o["tile_overlap"].cast<double>();

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lnx.coco import coco_annotations
 
 _VERDICTS = ("UNDEFINED", "OK", "NG", "REVIEW")
+_USED = {"uint8_heads": 8, "gpu_graph": 16, "gpu_preprocess": 32}
 _LABEL_MAP, _SCORE_MAP, _IMAGE = 0, 1, 2
 
 
@@ -156,6 +157,12 @@ class Result:
     def timings(self) -> dict[str, int]:
         """Microseconds per stage: queue, pre, host_to_device, infer, device_to_host, post, total."""
         return dict(self._summary["timings"])
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Fast ways that this run took: ``"uint8_heads"``, ``"gpu_graph"``, ``"gpu_preprocess"``."""
+        flags = int(self._summary["flags"])
+        return frozenset(name for name, bit in _USED.items() if flags & bit)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from lnx.errors import LnxError
 from lnx.images import read_image
 from lnx.result import Result
 
+WHEN = {None: 0, True: 1, False: 2}  # of lnx.h: by itself, always, never
 WANT = {"label_map": 1, "score_map": 2, "rle": 4, "no_polygons": 8}
 TRIGGERS = {"ng": 1, "review": 2, "error": 4}
 NO_TILES = 2**32 - 1  # UINT32_MAX of lnx.h
@@ -74,7 +75,8 @@ class Session:
         queue_depth: runs that ``submit`` may hold, 1..1024.
         submit_batch: single images that wait in the queue run as one batch of at most this many; 0 = each by itself.
         keep_warm: seconds of pause after which the model is run once without an image, so that processor or GPU stay awake; None = never.
-            A real run that comes meanwhile ends it. Goes on for ``keep_warm_minutes`` after the last real run.
+            On a GPU a short kernel runs instead. A real run that comes meanwhile ends it. Goes on for ``keep_warm_minutes`` after the last
+            real run.
         max_batch: most images per ``run``; 0 = as the model declares.
         runtime_dir: folder of the ONNX Runtime library; None = ``LNX_RUNTIME_DIR``, else the installed ``onnxruntime`` package.
         key_file: family key file for encrypted models.
@@ -83,6 +85,12 @@ class Session:
         tile: ``(width, height)``: larger images go through the model in tiles of this size, whose objects are merged and whose maps and
             pictures are blended; False: never; None = as the model declares. Not for classification and text.
         tile_overlap: share of a tile that its neighbour repeats at least, 0..0.75; None = as the model declares, else 0.2.
+        uint8_heads: the form for GPUs that a container may carry (8-bit input, summed-up outputs): True: always; False: never; None: on
+            a GPU.
+        gpu_graph: False: never run the model as a CUDA graph.
+        gpu_preprocess: prepare images on the GPU: True: wherever it can be done; False: never; None: by the size of the image.
+        gpu_memory_mb: most that ONNX Runtime's arena takes from the GPU for one graph; 0 = what is free.
+        tf32: False: float32 convolutions on the GPU are not rounded to TF32.
         events: write the event log where a folder for it exists.
         license_file: licence, or folder of licences; None = ``LNX_LICENSE_DIR``, the product's folder, then the tokens.
         license_wait: seconds to wait for the dongle; None = as the licence says.
@@ -120,6 +128,11 @@ class Session:
         want: Iterable[str] = (),
         tile: tuple[int, int] | Literal[False] | None = None,
         tile_overlap: float | None = None,
+        uint8_heads: bool | None = None,
+        gpu_graph: bool = True,
+        gpu_preprocess: bool | None = None,
+        gpu_memory_mb: int = 0,
+        tf32: bool = True,
         events: bool = True,
         license_file: str | os.PathLike[str] | None = None,
         license_wait: float | None = None,
@@ -152,6 +165,11 @@ class Session:
                 "tile_width": NO_TILES if tile is False else tile[0] if tile else 0,
                 "tile_height": NO_TILES if tile is False else tile[1] if tile else 0,
                 "tile_overlap": tile_overlap,
+                "uint8_heads": WHEN[uint8_heads],
+                "no_gpu_graph": int(not gpu_graph),
+                "gpu_preprocess": WHEN[gpu_preprocess],
+                "gpu_memory_mb": gpu_memory_mb,
+                "no_tf32": int(not tf32),
                 "no_events": int(not events),
                 "license_file": None if license_file is None else os.fspath(license_file),
                 "license_wait_ms": 0 if license_wait is None else max(1, round(license_wait * 1000)),

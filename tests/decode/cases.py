@@ -142,6 +142,11 @@ def heads(rng: np.random.Generator, kind: str) -> tuple[dict[str, Any], list[tup
         table = rng.uniform(0, 1, (1, 84, 5 + CLASSES)).astype(np.float32)
         table[:, :, :4] *= SIDE / 2
         return {"kind": "yolox"}, [("", table)]
+    if kind == "candidates":
+        corners = np.sort(rng.uniform(0, SIDE, (1, 60, 2, 2)), axis=2).reshape(1, 60, 4).astype(np.float32)
+        scores = -np.sort(-rng.uniform(0, 1, (1, 60)).astype(np.float32))
+        labels = rng.integers(0, CLASSES, (1, 60)).astype(np.int32)
+        return {"kind": "candidates"}, [("boxes", corners), ("scores", scores), ("labels", labels), ("finite", np.zeros(1, np.float32))]
     raise KeyError(kind)
 
 
@@ -156,4 +161,5 @@ DETECTORS = (
     "efficientdet flat",
     "yolox raw",
     "yolox decoded",
+    "candidates",
 )

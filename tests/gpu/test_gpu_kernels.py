@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tools import gpu_kernels
+from tools import conv_model, gpu_kernels
 
 
 def test_the_embedded_kernels_are_up_to_date() -> None:
@@ -22,3 +22,7 @@ def test_the_kernels_compute_floats_in_the_order_of_the_plain_code() -> None:
     preprocess = text[text.index(".entry lnx_preprocess") : text.index(".entry lnx_keep_warm")]
     assert not re.search(r"\bfma\b|\bmad\.(rn\.)?f32|\.approx|\.ftz", preprocess)
     assert "div.rn.f32" in preprocess
+
+
+def test_the_proof_of_convolution_is_up_to_date() -> None:
+    assert (conv_model.OUTPUT).read_text(encoding="utf-8") == conv_model.embedded()

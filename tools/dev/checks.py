@@ -79,6 +79,16 @@ def onnxruntime_abi() -> None:
         sys.exit(finished.returncode)
 
 
+def cuda_abi() -> None:
+    """Our declaration of the CUDA driver API agrees with FFmpeg's header of it, and the embedded kernels with their sources."""
+    finished = subprocess.run([str(PYTHON), str(ROOT / "native/tests/cuda_abi/check.py")], cwd=ROOT, check=False)
+    if finished.returncode == 77:
+        say("the header of the driver API could not be had here; the check did not run")
+    elif finished.returncode != 0:
+        sys.exit(finished.returncode)
+    run([PYTHON, "-m", "tools.gpu_kernels", "--check"])
+
+
 def tidy() -> None:
     """clang-tidy over the core."""
     build = machine.configure("tidy")
@@ -247,6 +257,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "lint": lint,
     "headers": headers,
     "onnxruntime-abi": onnxruntime_abi,
+    "cuda-abi": cuda_abi,
     "tidy": tidy,
     "native": native,
     "sanitizers": sanitizers,

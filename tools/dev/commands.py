@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import installer
-from tools.dev import checks, machine, windows
+from tools.dev import checks, gpu, machine, windows
 from tools.dev.machine import PYTHON, ROOT, run, say
 
 
@@ -120,13 +120,6 @@ def setup(options: argparse.Namespace) -> None:
     setup_program.make(options.pack or ())
 
 
-def gpu(_: argparse.Namespace) -> None:
-    """Run the tests that need an NVIDIA GPU."""
-    machine.system_packages(machine.BUILD_PACKAGES)
-    machine.environment("gpu,dev")
-    run([PYTHON, "-m", "pytest", "-m", "gpu", "tests"])
-
-
 def parity(options: argparse.Namespace) -> None:
     """Compare every family with the project that trains it; their environments are made under .cache once (several GB)."""
     machine.system_packages(machine.BUILD_PACKAGES)
@@ -177,7 +170,7 @@ def main(arguments: list[str]) -> int:
     command = add("nightly", nightly)
     command.add_argument("--seconds", type=int, default=600, help="of fuzzing per target (default: 600)")
     command.add_argument("--kills", type=int, default=1000, help="(default: 1000)")
-    add("gpu", gpu)
+    gpu.arguments(add("gpu", gpu.command))
     command = add("package", package)
     command.add_argument("--only", action="append", choices=list(installer.PARTS), help="make only this part; may be repeated")
     command = add("windows", windows.command)

@@ -178,7 +178,14 @@ enum { LNX_RECORD_ON_DEMAND = 0, LNX_RECORD_ON_NG = 1, LNX_RECORD_ON_REVIEW = 2,
 enum { LNX_RECORD_PATH_BYTES = 1024 };
 
 /* Flags of LnxSummary.flags. */
-enum { LNX_SUMMARY_WARMED = 1, LNX_SUMMARY_CPU_FALLBACK = 2, LNX_SUMMARY_EVALUATION = 4 };
+enum {
+  LNX_SUMMARY_WARMED = 1,
+  LNX_SUMMARY_CPU_FALLBACK = 2,
+  LNX_SUMMARY_EVALUATION = 4,
+  LNX_SUMMARY_UINT8_HEADS = 8,    /* the model ran in its form for GPUs: 8-bit input, reduced outputs */
+  LNX_SUMMARY_GPU_GRAPH = 16,     /* as one CUDA graph */
+  LNX_SUMMARY_GPU_PREPROCESS = 32 /* the image was prepared on the GPU */
+};
 
 /* --------------------------------------------------------------- structs */
 
@@ -258,6 +265,11 @@ typedef struct LnxInitOptions {
   uint32_t keep_warm_minutes; /* how long after the last real run this goes on, 0 = 10 */
   uint32_t submit_batch; /* submitted single images that wait are run as one batch of at most this many; 0 = each by itself */
   uint32_t reserved2;
+  uint32_t uint8_heads;    /* the form for GPUs that a container may carry: 0 = on a GPU, 1 = always, 2 = never */
+  uint32_t gpu_graph;      /* one CUDA graph per batch size: 0 = where the model allows it, 1 = never */
+  uint32_t gpu_preprocess; /* preparing images on the GPU: 0 = by their size, 1 = wherever it can be done, 2 = never */
+  uint32_t gpu_memory_mb;  /* most that ONNX Runtime's arena takes from the GPU for one graph; 0 = what is free */
+  uint32_t gpu_tf32;       /* float32 convolutions in TF32: 0 = as ONNX Runtime (yes), 1 = never */
 } LnxInitOptions;
 
 typedef struct LnxImage {

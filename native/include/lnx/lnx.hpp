@@ -99,6 +99,11 @@ class Options {
   Options& MinArea(double pixels) { return options_.min_area_px = pixels, *this; }
   Options& Tiles(uint32_t width, uint32_t height) { return options_.tile_width = width, options_.tile_height = height, *this; }
   Options& TileOverlap(double share) { return options_.tile_overlap = share, *this; }
+  Options& Uint8Heads(uint32_t when) { return options_.uint8_heads = when, *this; }
+  Options& GpuGraph(uint32_t when) { return options_.gpu_graph = when, *this; }
+  Options& GpuPreprocess(uint32_t when) { return options_.gpu_preprocess = when, *this; }
+  Options& GpuMemory(uint32_t mb) { return options_.gpu_memory_mb = mb, *this; }
+  Options& GpuTf32(bool allow) { return options_.gpu_tf32 = allow ? 0u : 1u, *this; }
   Options& ClassThresholds(std::vector<float> values) { return class_thresholds_ = std::move(values), *this; }
   Options& ClassMinAreas(std::vector<float> pixels) { return class_min_areas_ = std::move(pixels), *this; }
   Options& Progress(LnxProgress progress, void* user) {

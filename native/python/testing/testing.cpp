@@ -15,6 +15,7 @@
 #include "image/camera.h"
 #include "image/image.h"
 #include "manifest/manifest.h"
+#include "runtime/graph_form.h"
 #include "testing/rooms.h"
 
 namespace py = pybind11;
@@ -201,6 +202,16 @@ py::object HpkeOpen(const std::string& secret, const std::string& point, const s
   return py::bytes(plain);
 }
 
+// (0, the model in its form for GPUs), or (status, what was found).
+py::tuple SpliceForm(const std::string& onnx, const std::string& form) {
+  try {
+    const lnx::runtime::SecretBytes made = lnx::runtime::SpliceForm(AsBytes(onnx), AsBytes(form));
+    return py::make_tuple(0, py::bytes(reinterpret_cast<const char*>(made.bytes().data), made.bytes().size));
+  } catch (const lnx::Error& error) {
+    return py::make_tuple(error.status(), error.finding().found);
+  }
+}
+
 }  // namespace
 
 void BindDecode(py::module_& m);
@@ -219,6 +230,7 @@ PYBIND11_MODULE(lnx_testing, m) {
   m.def("hpke_open", [](const py::bytes& s, const py::bytes& p, const py::bytes& e, const py::bytes& i, const py::bytes& a,
                         const py::bytes& c) { return HpkeOpen(s, p, e, i, a, c); });
   m.def("parse_manifest", &ParseManifest);
+  m.def("splice_form", [](const py::bytes& onnx, const py::bytes& form) { return SpliceForm(onnx, form); });
   m.def("develop", &DevelopPicture);
   m.def("preprocess", &Preprocess);
   m.def("time_preprocess", &TimePreprocess);

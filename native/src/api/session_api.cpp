@@ -1,5 +1,6 @@
 // LnxInitialize ... LnxUninitialize: the life of a session.
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -15,7 +16,7 @@ using namespace lnx::api;
 
 namespace {
 
-constexpr uint32_t kInitOptionsV1 = sizeof(LnxInitOptions);
+constexpr uint32_t kInitOptionsV1 = offsetof(LnxInitOptions, uint8_heads);
 constexpr uint32_t kRunOptionsV1 = sizeof(LnxRunOptions);
 
 // Initialize and Uninitialize are serialised: creating two device sessions at once crashes the runtime.
@@ -65,6 +66,11 @@ LnxInitOptions CompleteOptions(const LnxInitOptions* given) {
     RequireRange(options.tile_width, 16, manifest::kMaxImageSide, "options.tile_width");
     RequireRange(options.tile_height, 16, manifest::kMaxImageSide, "options.tile_height");
   }
+  RequireRange(options.uint8_heads, 0, 2, "options.uint8_heads");
+  RequireRange(options.gpu_graph, 0, 1, "options.gpu_graph");
+  RequireRange(options.gpu_preprocess, 0, 2, "options.gpu_preprocess");
+  RequireRange(options.gpu_memory_mb, 0, 1u << 20, "options.gpu_memory_mb");
+  RequireRange(options.gpu_tf32, 0, 1, "options.gpu_tf32");
   if (options.class_threshold_count > 0) RequirePointer(options.class_thresholds, "options.class_thresholds");
   if (options.class_min_area_count > 0) RequirePointer(options.class_min_areas_px, "options.class_min_areas_px");
   return options;

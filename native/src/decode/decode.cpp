@@ -93,6 +93,7 @@ struct Maker {
   Made operator()(const manifest::PpyoloeDecode&) const { return MakePpyoloe(manifest, outputs); }
   Made operator()(const manifest::EfficientDetDecode&) const { return MakeEfficientDet(manifest, outputs); }
   Made operator()(const manifest::InstanceDecode&) const { return MakeInstance(manifest, outputs); }
+  Made operator()(const manifest::CandidatesDecode&) const { return MakeCandidates(manifest, outputs); }
   Made operator()(const manifest::AnomalyDecode&) const { return MakeAnomaly(manifest, outputs); }
   Made operator()(const manifest::OcrDecode&) const {
     Fail(LNX_E_UNKNOWN_OP, {"\"ocr\"", "a decoder of one graph", "decode.kind"});

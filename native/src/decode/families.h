@@ -18,6 +18,7 @@ std::unique_ptr<Decoder> MakeRtmdet(ManifestPtr manifest, const std::vector<runt
 std::unique_ptr<Decoder> MakeRtdetr(ManifestPtr manifest, const std::vector<runtime::IoInfo>& outputs);
 std::unique_ptr<Decoder> MakePpyoloe(ManifestPtr manifest, const std::vector<runtime::IoInfo>& outputs);
 std::unique_ptr<Decoder> MakeEfficientDet(ManifestPtr manifest, const std::vector<runtime::IoInfo>& outputs);
+std::unique_ptr<Decoder> MakeCandidates(ManifestPtr manifest, const std::vector<runtime::IoInfo>& outputs);
 std::unique_ptr<Decoder> MakeInstance(ManifestPtr manifest, const std::vector<runtime::IoInfo>& outputs);
 std::unique_ptr<Decoder> MakeAnomaly(ManifestPtr manifest, const std::vector<runtime::IoInfo>& outputs);
 std::unique_ptr<Decoder> MakeEnhancement(ManifestPtr manifest, const std::vector<runtime::IoInfo>& outputs);

@@ -72,9 +72,8 @@ void SetNormalize(const NormalizeOp& op, Finish* finish) {
 
 // color, then at most one linear resize.
 void FindFusedForm(Pipeline::Plan* plan) {
-  if (plan->finish.dtype != manifest::DType::kF32 || !plan->finish.nchw || plan->pixel_ops.empty() ||
-      plan->pixel_ops.size() > 2 || !plan->exact_factors)
-    return;
+  const bool kind = plan->finish.dtype == manifest::DType::kF32 || plan->finish.dtype == manifest::DType::kU8;
+  if (!kind || !plan->finish.nchw || plan->pixel_ops.empty() || plan->pixel_ops.size() > 2 || !plan->exact_factors) return;
   const auto* color = std::get_if<ColorOp>(&plan->pixel_ops[0]);
   if (color == nullptr) return;
   plan->order = color->to;
@@ -261,7 +260,7 @@ void Pipeline::Run(const View& view, const LnxRect& roi, int32_t full_width, int
                    Geometry* geometry) const {
   Chain chain = Chain::Start(roi);
   if (CanFuse(*plan_, view)) {
-    RunFused(*plan_, view, static_cast<float*>(tensor), scratch, &chain);
+    RunFused(*plan_, view, tensor, scratch, &chain);
   } else {
     scratch->padded = nullptr;
     RunStages(*plan_, view, tensor, scratch, &chain);

@@ -54,7 +54,7 @@ void RunDeep(const Pipeline::Plan& plan, const View& view, const manifest::Windo
 
 // The one-pass form. `plan.fusable`, and the view is 8-bit and not one that OpenCV halves.
 bool CanFuse(const Pipeline::Plan& plan, const View& view);
-void RunFused(const Pipeline::Plan& plan, const View& view, float* tensor, Scratch* scratch, Chain* chain);
+void RunFused(const Pipeline::Plan& plan, const View& view, void* tensor, Scratch* scratch, Chain* chain);
 
 // Fills `taps` for a linear resize of pictures with `step` bytes per pixel, unless it holds them already.
 void PrepareTaps(int32_t width, int32_t height, int32_t out_width, int32_t out_height, int32_t step, Taps* taps);
@@ -74,6 +74,9 @@ struct RowKernels {
   // One source row of a picture that keeps its size, finished to float at once.
   void (*whole_colour)(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
                        float* const out[3]);
+  // The same without finishing, for 8-bit tensors.
+  void (*bytes_gray)(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* out);
+  void (*bytes_colour)(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* const out[3]);
 };
 const RowKernels& PortableKernels();
 #if defined(__x86_64__) || defined(_M_X64)

@@ -11,6 +11,13 @@ namespace lnx::manifest {
 // Where box coordinates lie: pixels of the model's input, or of the picture that it was told about by an extra input.
 enum class BoxSpace { kInput, kImage };  // "input" "image"
 
+// {"kind":"candidates"}: what a form for GPUs leaves to the CPU. Roles "boxes" [N,K,4] (corners), "scores" [N,K] (best first),
+// "labels" [N,K], and "finite" [N], which is 0 unless the graph met a NaN or infinity. Suppression follows.
+struct CandidatesDecode {
+  double score_floor = 0.01;
+  BoxSpace space = BoxSpace::kInput;
+};
+
 // What every detector states. "best": an anchor reports its best class only. "all": each class above the floor.
 struct BoxHead {
   double score_floor = 0.01;  // candidates below it never leave the decoder

@@ -107,6 +107,17 @@ TensorSpec ParseTensor(const json& value, const std::string& path, bool input) {
   return spec;
 }
 
+void ParseTensors(ObjectReader& r, const std::string& path, std::vector<TensorSpec>* in, std::vector<TensorSpec>* out) {
+  const json& inputs = r.Array("inputs", 16);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    in->push_back(ParseTensor(inputs[i], path + ".inputs[" + std::to_string(i) + "]", true));
+  const json& outputs = r.Array("outputs", 64);
+  for (size_t i = 0; i < outputs.size(); ++i)
+    out->push_back(ParseTensor(outputs[i], path + ".outputs[" + std::to_string(i) + "]", false));
+  if (in->empty()) r.Refuse("inputs", "an empty list", "at least one input");
+  if (out->empty()) r.Refuse("outputs", "an empty list", "at least one output");
+}
+
 // `pre`: of a graph that is not the first.
 Graph ParseGraph(const json& value, const std::string& path, std::vector<PreOp>* pre) {
   ObjectReader r(value, path);
@@ -115,15 +126,7 @@ Graph ParseGraph(const json& value, const std::string& path, std::vector<PreOp>*
   graph.file = r.Text("file");
   graph.weights = r.Text("weights", "");
   graph.weights_location = r.Text("weights_location", "");
-  const json& inputs = r.Array("inputs", 16);
-  for (size_t i = 0; i < inputs.size(); ++i)
-    graph.inputs.push_back(ParseTensor(inputs[i], path + ".inputs[" + std::to_string(i) + "]", true));
-  const json& outputs = r.Array("outputs", 64);
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    graph.outputs.push_back(ParseTensor(outputs[i], path + ".outputs[" + std::to_string(i) + "]", false));
-  }
-  if (graph.inputs.empty()) r.Refuse("inputs", "an empty list", "at least one input");
-  if (graph.outputs.empty()) r.Refuse("outputs", "an empty list", "at least one output");
+  ParseTensors(r, path, &graph.inputs, &graph.outputs);
   size_t images = 0;
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     if (graph.inputs[i].role == "image") graph.image_input = i, ++images;
@@ -163,6 +166,15 @@ Input ParseInput(const json& value, uint32_t* depth) {
   return input;
 }
 
+std::vector<std::string> ParseEntries(ObjectReader& r, const char* name) {
+  std::vector<std::string> entries;
+  for (const json& entry : r.Array(name, 64)) {
+    if (!entry.is_string()) r.Refuse(name, ObjectReader::Shown(entry), "names of entries");
+    entries.push_back(entry.get<std::string>());
+  }
+  return entries;
+}
+
 std::vector<Golden> ParseGoldens(const json& values) {
   std::vector<Golden> goldens;
   for (size_t i = 0; i < values.size(); ++i) {
@@ -174,10 +186,7 @@ std::vector<Golden> ParseGoldens(const json& values) {
     golden.height = static_cast<int32_t>(r.Integer("height", 1, 30000));
     golden.format = r.Word<LnxPixelFormat>("format", kFormats);
     golden.tensor = r.Text("tensor");
-    for (const json& name : r.Array("outputs", 64)) {
-      if (!name.is_string()) r.Refuse("outputs", ObjectReader::Shown(name), "names of entries");
-      golden.outputs.push_back(name.get<std::string>());
-    }
+    golden.outputs = ParseEntries(r, "outputs");
     golden.result = r.Text("result");
     r.Done();
     goldens.push_back(std::move(golden));
@@ -215,6 +224,30 @@ Tiling ParseTiling(const json& value) {
   return tiling;
 }
 
+GpuForm ParseGpuForm(const json& value, const Manifest& m) {
+  ObjectReader r(value, "gpu_form");
+  GpuForm form;
+  form.file = r.Text("file");
+  ParseTensors(r, "gpu_form", &form.inputs, &form.outputs);
+  form.pre = ParsePre(r.Array("pre", 64), "gpu_form.pre");
+  if (const json* decode = r.Find("decode")) form.decode = ParseDecode(*decode, m.task);
+  if (const json* golden = r.FindArray("golden", 64)) {
+    for (size_t i = 0; i < golden->size(); ++i) {
+      ObjectReader item((*golden)[i], "gpu_form.golden[" + std::to_string(i) + "]");
+      form.golden.push_back({item.Text("tensor"), ParseEntries(item, "outputs")});
+      item.Done();
+    }
+  }
+  const Graph& graph = m.graphs[0];
+  const size_t at = graph.image_input;
+  if (form.inputs.size() != graph.inputs.size() || form.inputs[at].role != "image")
+    r.Refuse("inputs", std::to_string(form.inputs.size()) + " inputs", "those of the graph, in its order");
+  if (form.golden.size() != m.golden.size())
+    r.Refuse("golden", std::to_string(form.golden.size()), std::to_string(m.golden.size()) + ", as many as the manifest has");
+  r.Done();
+  return form;
+}
+
 Manifest ParseDocument(const json& document) {
   ObjectReader r(document, "");
   Manifest m;
@@ -250,6 +283,7 @@ Manifest ParseDocument(const json& document) {
   if (const json* tolerance = r.Find("tolerance")) m.tolerance = ParseTolerance(*tolerance);
   if (const json* limits = r.Find("limits")) m.limits = ParseLimits(*limits);
   if (const json* tiling = r.Find("tiling")) m.tiling = ParseTiling(*tiling);
+  if (const json* form = r.Find("gpu_form")) m.gpu_form = ParseGpuForm(*form, m);
   r.Done();
   return m;
 }
@@ -285,6 +319,20 @@ const Graph* Manifest::FindGraph(const std::string& id) const {
     if (graph.id == id) return &graph;
   }
   return nullptr;
+}
+
+Manifest InGpuForm(const Manifest& manifest) {
+  Manifest m = manifest;
+  const GpuForm& form = *manifest.gpu_form;
+  m.graphs[0].inputs = form.inputs;
+  m.graphs[0].outputs = form.outputs;
+  m.pre = m.graph_pre[0] = form.pre;
+  if (form.decode) m.decode = *form.decode;
+  for (size_t i = 0; i < m.golden.size(); ++i) {
+    m.golden[i].tensor = form.golden[i].tensor;
+    m.golden[i].outputs = form.golden[i].outputs;
+  }
+  return m;
 }
 
 size_t DTypeBytes(DType dtype) {

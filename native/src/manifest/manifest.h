@@ -130,7 +130,7 @@ struct SegmentationDecode {  // {"kind":"segmentation",...}; output [N,C,H,W] or
   uint32_t connectivity = 8;
 };
 using Decode = std::variant<ClassificationDecode, YoloxDecode, SegmentationDecode, RtmdetDecode, RtdetrDecode, PpyoloeDecode,
-                            EfficientDetDecode, InstanceDecode, AnomalyDecode, EnhancementDecode, OcrDecode>;
+                            EfficientDetDecode, InstanceDecode, AnomalyDecode, EnhancementDecode, OcrDecode, CandidatesDecode>;
 
 struct Nms {  // {"kind":"class_aware","iou":0.65,"pre_top_k":1000,"max":300}
   bool class_aware = true;
@@ -200,6 +200,21 @@ struct Tolerance {
   double pre = 1e-5, model = 1e-4, post = 1e-3;
 };
 
+// The first graph as a GPU likes it: it takes 8-bit images and does the rest of the preprocessing itself, and it may sum up its
+// outputs. `file` is a serialised GraphProto whose nodes go before and after those of the graph, in place of its inputs and
+// outputs.
+struct GpuForm {
+  std::string file;  // entry of the container
+  std::vector<TensorSpec> inputs, outputs;
+  std::vector<PreOp> pre;
+  std::optional<Decode> decode;  // absent: as of the graph
+  struct Recorded {              // of golden[i]
+    std::string tensor;
+    std::vector<std::string> outputs;
+  };
+  std::vector<Recorded> golden;
+};
+
 struct Limits {
   int32_t min_width = 1, min_height = 1, max_width = 30000, max_height = 30000;
 };
@@ -232,6 +247,7 @@ struct Manifest {
   std::optional<Tiling> tiling;
   // "input.depth": 8 | 16. With 16 the ops see gray values of 0..65535 (the window is stretched to that) instead of 8-bit ones.
   uint32_t depth = 8;
+  std::optional<GpuForm> gpu_form;
 
   const Label* FindLabel(int32_t id) const;
   const Graph* FindGraph(const std::string& id) const;
@@ -239,6 +255,9 @@ struct Manifest {
 
 // Throws LNX_E_MANIFEST_JSON / _FIELD / _VERSION, LNX_E_UNKNOWN_OP. `where` names the file in errors.
 Manifest Parse(Bytes json, const std::string& where);
+
+// The manifest as it reads when the first graph runs in its form for GPUs, which it must have.
+Manifest InGpuForm(const Manifest& manifest);
 
 const char* TaskName(LnxTask task);           // "classification" ...
 const char* VerdictName(LnxVerdict verdict);  // "OK" ...

@@ -14,6 +14,7 @@ RtdetrDecode ParseRtdetr(ObjectReader& r);
 PpyoloeDecode ParsePpyoloe(ObjectReader& r);
 EfficientDetDecode ParseEfficientDet(ObjectReader& r);
 InstanceDecode ParseInstance(ObjectReader& r);
+CandidatesDecode ParseCandidates(ObjectReader& r);
 AnomalyDecode ParseAnomaly(ObjectReader& r);
 EnhancementDecode ParseEnhancement(ObjectReader& r);
 Nms ParseNms(const json& value);

@@ -98,6 +98,13 @@ InstanceDecode ParseInstance(ObjectReader& r) {
   return d;
 }
 
+CandidatesDecode ParseCandidates(ObjectReader& r) {
+  CandidatesDecode d;
+  d.score_floor = r.Number("score_floor", 0.01, 0, 1);
+  d.space = ParseSpace(r, BoxSpace::kInput);
+  return d;
+}
+
 AnomalyDecode ParseAnomaly(ObjectReader& r) {
   using Score = AnomalyDecode::Score;
   using Step = AnomalyDecode::Step;

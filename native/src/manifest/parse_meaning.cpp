@@ -88,6 +88,7 @@ Decode ParseDecode(const json& value, LnxTask task) {
        {"rtdetr", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseRtdetr(o); }}},
        {"ppyoloe", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParsePpyoloe(o); }}},
        {"efficientdet", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseEfficientDet(o); }}},
+       {"candidates", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseCandidates(o); }}},
        {"instance", {LNX_TASK_DETECTION, [](ObjectReader& o) -> Decode { return ParseInstance(o); }}},
        {"segmentation", {LNX_TASK_SEGMENTATION, [](ObjectReader& o) -> Decode { return ParseSegmentation(o); }}},
        {"anomaly", {LNX_TASK_ANOMALY, [](ObjectReader& o) -> Decode { return ParseAnomaly(o); }}},

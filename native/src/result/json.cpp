@@ -61,6 +61,14 @@ ordered_json Text(const LnxText& t) {
       {"chars", chars}};
 }
 
+ordered_json UsedWays(uint32_t flags) {
+  ordered_json used = ordered_json::array();
+  if (flags & LNX_SUMMARY_UINT8_HEADS) used.push_back("uint8_heads");
+  if (flags & LNX_SUMMARY_GPU_GRAPH) used.push_back("gpu_graph");
+  if (flags & LNX_SUMMARY_GPU_PREPROCESS) used.push_back("gpu_preprocess");
+  return used;
+}
+
 }  // namespace
 
 std::string ToJson(const Storage& storage, uint32_t i) {
@@ -90,6 +98,7 @@ std::string ToJson(const Storage& storage, uint32_t i) {
   j["provider"] = ProviderName(s.provider);
   j["precision"] = PrecisionName(s.precision);
   j["evaluation"] = (s.flags & LNX_SUMMARY_EVALUATION) != 0;
+  j["used"] = UsedWays(s.flags);
   j["timings_us"] = {{"queue", s.timings.queue},
                      {"pre", s.timings.pre},
                      {"host_to_device", s.timings.host_to_device},

@@ -3,7 +3,7 @@
 
 #include "base/platform.h"
 #include "base/status.h"
-#include "runtime/cuda.h"
+#include "runtime/cuda/libraries.h"
 #include "runtime/driver_version.h"
 #include "runtime/library_file.h"
 #include "runtime/loader.h"
@@ -39,10 +39,12 @@ std::string DescribeEnvironmentJson(const std::string& runtime_dir) {
     const Runtime& runtime = Runtime::Get(runtime_dir);
     report["runtime"] = {
         {"version", runtime.info().version}, {"path", runtime.info().path}, {"providers", runtime.info().providers}};
-    report["missing"] = MissingCudaLibraries(runtime.info().path);
+    report["missing"] = cuda::Missing(runtime.info().path);
+    report["cuda_major"] = cuda::CudaMajorOf(runtime.info().path);
   } catch (const Error& error) {
     report["runtime"] = nullptr;
     report["missing"] = ordered_json::array();
+    report["cuda_major"] = 0;
     problem = error.what();
     fix = error.finding().fix;
   }
@@ -58,13 +60,13 @@ std::string DescribeEnvironmentJson(const std::string& runtime_dir) {
                     {"verdict", candidate.verdict}});
   }
   report["candidates"] = list;
-  const GpuSurvey survey = SurveyGpus();
+  const GpuSurvey& survey = SurveyGpus();
   const DriverFacts facts = FactsOf(survey);
   report["driver"] = {
       {"present", survey.driver}, {"cuda_version", survey.cuda_version}, {"version", facts.version}, {"reason", survey.reason}};
   report["pack"] = DescribePack(facts, survey.gpus);
   ordered_json gpus = ordered_json::array();
-  for (const Gpu& gpu : survey.gpus) {
+  for (const cuda::Gpu& gpu : survey.gpus) {
     gpus.push_back({{"index", gpu.index},
                     {"name", gpu.name},
                     {"compute_capability", std::to_string(gpu.capability_major) + "." + std::to_string(gpu.capability_minor)},

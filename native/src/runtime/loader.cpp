@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "runtime/driver_version.h"
 #include "runtime/installed_pack.h"
 #include "runtime/library_file.h"
 
@@ -30,10 +31,23 @@ std::string FindIn(const std::string& folder) {
   return best;
 }
 
+// Where a runtime may lie below a folder. Of two packs side by side the one that the driver carries comes first; where there is
+// no GPU, either of them runs on the CPU.
+std::vector<std::string> Places(const std::string& folder) {
+  std::vector<std::string> places = {folder, platform::JoinPath(platform::JoinPath(folder, "onnxruntime"), "capi"),
+                                     platform::JoinPath(folder, "lib")};
+  const std::string cu13 = platform::JoinPath(folder, "cu13"), cu12 = platform::JoinPath(folder, "cu12");
+  if (FindIn(cu13).empty() && FindIn(cu12).empty()) return places;
+  const GpuSurvey& survey = SurveyGpus();
+  const bool older = ChoosePack(FactsOf(survey), survey.gpus, {"cu13", "cu12"}).pack == "cu12";
+  places.push_back(older ? cu12 : cu13);
+  places.push_back(older ? cu13 : cu12);
+  return places;
+}
+
 void AddFolder(const std::string& folder, const std::string& source, std::vector<Candidate>* candidates) {
   const std::string absolute = platform::AbsolutePath(folder);
-  for (const std::string& place :
-       {absolute, platform::JoinPath(platform::JoinPath(absolute, "onnxruntime"), "capi"), platform::JoinPath(absolute, "lib")}) {
+  for (const std::string& place : Places(absolute)) {
     const std::string found = FindIn(place);
     if (found.empty()) continue;
     candidates->push_back({found, source, LNX_OK, "", ""});

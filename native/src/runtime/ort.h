@@ -10,6 +10,10 @@
 #include "runtime/ort_api.h"
 #include "runtime/runtime.h"
 
+namespace lnx::runtime::cuda {
+class GpuSession;
+}
+
 namespace lnx::runtime {
 
 struct Runtime::State {
@@ -19,6 +23,7 @@ struct Runtime::State {
   OrtEnv* env = nullptr;              // never released
   OrtMemoryInfo* cpu = nullptr;       // never released
   OrtAllocator* allocator = nullptr;  // ONNX Runtime's default allocator, not ours to free
+  int gpu_models = 0;                 // made so far; read and written alone
 };
 
 // Text of a failed status; releases it.
@@ -26,6 +31,12 @@ std::string TakeMessage(const OrtFunctions& ort, OrtStatus* status);
 
 // Throws `code` with ONNX Runtime's words unless status is NULL.
 void CheckOrt(const OrtFunctions& ort, OrtStatus* status, LnxStatus code, const char* where);
+
+// One line for the program's log, as if ONNX Runtime had said it.
+void Say(OrtLoggingLevel severity, const std::string& text) noexcept;
+
+// What a failed run (or creation, `otherwise`) on a GPU means, by ONNX Runtime's words.
+LnxStatus StatusOfRun(const std::string& message, bool gpu, LnxStatus otherwise = LNX_E_INFERENCE);
 
 // Owns one object of ONNX Runtime.
 template <typename T>
@@ -52,11 +63,14 @@ class Owned {
 
 struct Model::State {
   Runtime::State* runtime = nullptr;
+  std::unique_ptr<cuda::GpuSession> gpu;  // outlives the session, which uses its stream
   Owned<OrtSession> session;
   std::vector<IoInfo> inputs, outputs;
   LnxProvider provider = LNX_PROVIDER_CPU;
   std::string device_name, fallback_reason;
   Cores::Account cores;  // of a model on the CPU
+  State();
+  ~State();
 };
 
 bool ToDType(ONNXTensorElementDataType type, manifest::DType* dtype);

@@ -70,6 +70,21 @@ std::string TakeMessage(const OrtFunctions& ort, OrtStatus* status) {
   return message;
 }
 
+void Say(OrtLoggingLevel severity, const std::string& text) noexcept { ForwardLog(nullptr, severity, "", "", "", text.c_str()); }
+
+void Warn(const std::string& text) noexcept { Say(ORT_LOGGING_LEVEL_WARNING, text); }
+
+LnxStatus StatusOfRun(const std::string& message, bool gpu, LnxStatus otherwise) {
+  if (!gpu) return otherwise;
+  const auto has = [&](std::initializer_list<const char*> words) {
+    return std::any_of(words.begin(), words.end(), [&](const char* word) { return message.find(word) != std::string::npos; });
+  };
+  if (has({"out of memory", "Failed to allocate memory", "cudaErrorMemoryAllocation"})) return LNX_E_DEVICE_MEMORY;
+  if (has({"no kernel image", "unsupported toolchain", "cuDNN is unavailable", "Invalid PTX"})) return LNX_E_DEVICE_UNAVAILABLE;
+  if (has({"CUDA error", "CUDA failure", "CUDNN failure", "CUBLAS failure"})) return LNX_E_DEVICE_LOST;
+  return otherwise;
+}
+
 void CheckOrt(const OrtFunctions& ort, OrtStatus* status, LnxStatus code, const char* where) {
   if (status != nullptr) Fail(code, {TakeMessage(ort, status), "success", where});
 }

@@ -11,6 +11,7 @@
 #include "base/span.h"
 #include "lnx/lnx.h"
 #include "manifest/manifest.h"
+#include "runtime/device_picture.h"
 
 namespace lnx::runtime {
 
@@ -21,6 +22,9 @@ struct RuntimeInfo {
 
 // Where ONNX Runtime's warnings and errors go from now on; NULL = nowhere. One for the process.
 void SetLog(LnxLog log, void* user);
+
+// A warning of ours for the same log.
+void Warn(const std::string& text) noexcept;
 
 class Runtime {
  public:
@@ -44,7 +48,13 @@ struct DeviceRequest {
   bool allow_cpu_fallback = false;
   uint32_t cpu_threads = 0;
   std::string no_gpu;  // why the licence allows no GPU, "" = it does
+  bool gpu_graph = true, tf32 = true;
+  uint32_t gpu_keep_warm_ms = 0;  // 0 = off
+  uint32_t gpu_memory_mb = 0;     // most that the arena of a graph takes, 0 = what is free
 };
+
+// What Model::Create would choose. The same errors.
+bool WillUseGpu(Runtime& runtime, const DeviceRequest& request);
 
 struct Tensor {  // borrowed; valid until the next Run of its slot
   std::string_view name;
@@ -61,6 +71,14 @@ struct IoInfo {
   std::string name;
   manifest::DType dtype;
   std::vector<int64_t> shape;  // -1 = dynamic
+  std::string batch = {};      // name of a dynamic first side: the same name means the same number. "" = none
+};
+
+// How a model on a GPU runs.
+struct GpuReport {
+  bool graph = false;        // as CUDA graphs
+  std::string why_no_graph;  // "" when it does
+  uint64_t bytes = 0;        // that it took from the device when it was loaded
 };
 
 // One graph on one device. Any number of slots may run at the same time.
@@ -74,7 +92,8 @@ class Model {
   const std::vector<IoInfo>& inputs() const;
   const std::vector<IoInfo>& outputs() const;
   LnxProvider provider() const;
-  const std::string& device_name() const;      // "cpu", "cuda:0 NVIDIA ..."
+  const std::string& device_name() const;  // "cpu", "cuda:0 NVIDIA ..."
+  GpuReport gpu() const;
   const std::string& fallback_reason() const;  // why "auto" or allow_cpu_fallback ended on the CPU, "" otherwise
 
   struct State;
@@ -83,6 +102,18 @@ class Model {
  private:
   Model();
   std::unique_ptr<State> state_;
+};
+
+// What a slot on a GPU can do besides.
+class SlotOnDevice {
+ public:
+  virtual ~SlotOnDevice() = default;
+  virtual bool CanPrepare() = 0;  // our kernels work there
+  // The next run makes image `index` of input `input` from this picture, instead of reading it from Input(input).
+  virtual void Prepare(size_t input, size_t index, const DevicePicture& picture) = 0;
+  // Makes it now and copies it to `to`: what the next run would be fed (tests, self-test).
+  virtual void PrepareOnly(size_t input, size_t index, const DevicePicture& picture, void* to) = 0;
+  virtual bool graph() const = 0;
 };
 
 // Buffers and bindings of one run in flight at one batch size. Not shared between threads.
@@ -104,9 +135,11 @@ class Slot {
   void Resume() noexcept;
   size_t output_count() const;
   const Tensor& Output(size_t index) const;
+  SlotOnDevice* Device();  // NULL on the CPU
+
+  struct State;
 
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -16,6 +16,7 @@
 #include "decode/decode.h"
 #include "event/event_log.h"
 #include "image/camera.h"
+#include "image/gpu.h"
 #include "image/image.h"
 #include "manifest/manifest.h"
 #include "result/result.h"
@@ -35,7 +36,8 @@ struct RunSlot {
   std::map<int64_t, std::unique_ptr<runtime::Slot>> by_batch;
   std::vector<image::Scratch> scratch;  // per image of the batch
   std::vector<image::Geometry> geometry;
-  std::vector<image::Developed> developed;  // camera pictures of the batch
+  std::vector<image::Developed> developed;   // camera pictures of the batch
+  std::vector<image::GpuTables> gpu_tables;  // of pictures that the GPU prepares
   TileMerger tiles;
   std::optional<size_t> blend_tile;  // the outputs belong to this tile of a picture that is being blended
   std::vector<LnxImage> parts;       // of one image, when several are asked for
@@ -115,6 +117,9 @@ struct Core {
   uint32_t max_batch = 1;
   bool events = true;
   bool warm = false;
+  bool gpu_form = false;        // the first graph runs in its form for GPUs
+  bool half = false;            // it computes in float16
+  uint32_t gpu_preprocess = 0;  // of LnxInitOptions; never once the kernels were wrong
   std::atomic<uint64_t> sequence{0};
   uint32_t cpu_threads = 0;  // as asked for
   Recording recording;
@@ -157,6 +162,12 @@ void RunApart(Core& core, RunSlot& slot, const LnxImage* images, uint32_t n, con
 void CheckExtraInputs(const Core& core);
 std::vector<int64_t> ExtraInputShape(const Core& core, size_t input, int64_t batch);
 void FillExtraInputs(const Core& core, const image::Geometry& geometry, int64_t index, runtime::Slot* slot);
+
+// Preparing pictures on the GPU: see gpu_prepare.cpp.
+bool PreparesOnGpu(const Core& core, runtime::Slot& slot, const image::View& raw);
+void PrepareOnGpu(const Core& core, RunSlot& own, runtime::Slot* slot, const LnxImage& image, const image::View& raw,
+                  const LnxRect& roi, uint32_t index);
+void ProveGpuPreprocessing(Core& core);  // against the plain way; what differs is not used, and told once
 
 std::string DescribeJson(const Core& core);
 bool RunSelfTest(Core& core, LnxSelfTestReport* report);

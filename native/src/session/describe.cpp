@@ -33,6 +33,11 @@ std::string DescribeJson(const Core& core) {
   j["fallback_reason"] = core.model->fallback_reason();
   j["runtime"] = {{"version", runtime->version}, {"path", runtime->path}};
   j["preprocessing"] = core.pipeline != nullptr ? core.pipeline->Path() : "per line";
+  const runtime::GpuReport gpu = core.model->gpu();
+  j["gpu"] = core.model->provider() == LNX_PROVIDER_CPU
+                 ? ordered_json()
+                 : ordered_json({{"graph", gpu.graph}, {"why_no_graph", gpu.why_no_graph}, {"memory_mb", gpu.bytes >> 20}});
+  j["gpu_form"] = core.gpu_form;
   j["inputs"] = tensors(core.model->inputs());
   j["outputs"] = tensors(core.model->outputs());
   ordered_json graphs = ordered_json::array();

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "runtime/graph_form.h"
 
 namespace lnx::session {
 namespace {
@@ -36,10 +37,13 @@ void CheckTensors(const std::vector<manifest::TensorSpec>& expected, const std::
 }  // namespace
 
 std::unique_ptr<runtime::Model> LoadGraph(container::Container& container, const manifest::Graph& graph,
-                                          runtime::Runtime& runtime, const runtime::DeviceRequest& request) {
+                                          runtime::Runtime& runtime, const runtime::DeviceRequest& request,
+                                          const std::string& form) {
+  const Bytes weights = graph.weights.empty() ? Bytes{} : container.Read(graph.weights);
+  const auto create = [&](Bytes onnx) { return runtime::Model::Create(runtime, onnx, weights, graph.weights_location, request); };
+  const Bytes onnx = container.Read(graph.file);
   std::unique_ptr<runtime::Model> model =
-      runtime::Model::Create(runtime, container.Read(graph.file), graph.weights.empty() ? Bytes{} : container.Read(graph.weights),
-                             graph.weights_location, request);
+      form.empty() ? create(onnx) : create(runtime::SpliceForm(onnx, container.Read(form)).bytes());
   container.Drop(graph.file);  // the runtime has its own form of them now
   if (!graph.weights.empty()) container.Drop(graph.weights);
   const std::string where = "the graph \"" + graph.id + "\"";

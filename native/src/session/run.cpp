@@ -58,7 +58,7 @@ struct Look {
 };
 
 // Brightness and contrast of the input from a sparse grid of pixels (at most 64 x 64), in grey levels.
-Look LookAt(const image::View& view) {
+Look LookAt(const image::View& view, int32_t next = 1) {
   const int32_t step_x = std::max(1, view.width / 64), step_y = std::max(1, view.height / 64);
   const uint32_t bytes = image::BytesPerPixel(view.format);
   const uint32_t shift = view.valid_bits > 8 ? view.valid_bits - 8 : 0;
@@ -72,9 +72,9 @@ Look LookAt(const image::View& view) {
   int64_t n = 0;
   for (int32_t y = 0; y < view.height; y += step_y) {
     const uint8_t* row = view.Row(y);
-    for (int32_t x = 0; x + 1 < view.width || x == 0; x += step_x) {
+    for (int32_t x = 0; x + next < view.width || x == 0; x += step_x) {
       const int32_t a = level(row + static_cast<int64_t>(x) * bytes);
-      const int32_t b = view.width > 1 ? level(row + static_cast<int64_t>(x + 1) * bytes) : a;
+      const int32_t b = view.width > next ? level(row + static_cast<int64_t>(x + next) * bytes) : a;
       sum += a;
       squares += static_cast<double>(a) * a;
       edges += std::abs(a - b);
@@ -86,13 +86,23 @@ Look LookAt(const image::View& view) {
           static_cast<float>(edges / static_cast<double>(n))};
 }
 
+// A mosaic or NV12 that the GPU develops: its values as they are, neighbours of the same colour.
+Look LookAtRaw(const image::View& raw) {
+  if (!image::IsCameraFormat(raw.format)) return LookAt(raw);
+  image::View view = raw;
+  view.format = image::IsWideMosaic(raw.format) ? LNX_PIXEL_GRAY16 : LNX_PIXEL_GRAY8;
+  view.data = raw.Row(raw.top) + static_cast<int64_t>(raw.left) * image::BytesPerPixel(view.format);
+  return LookAt(view, raw.format == LNX_PIXEL_NV12 ? 1 : 2);
+}
+
 void FillSummary(const Core& core, const LnxImage& image, LnxSummary* s) {
   s->struct_size = sizeof *s;
   s->task = core.manifest->task;
   s->user_tag = image.user_tag;
   s->provider = core.model->provider();
-  s->precision = core.model->inputs()[core.image_input].dtype == manifest::DType::kF16 ? LNX_PRECISION_FP16 : LNX_PRECISION_FP32;
+  s->precision = core.half ? LNX_PRECISION_FP16 : LNX_PRECISION_FP32;
   s->flags = core.warm ? LNX_SUMMARY_WARMED : 0;
+  if (core.gpu_form) s->flags |= LNX_SUMMARY_UINT8_HEADS;
   if (!core.model->fallback_reason().empty()) s->flags |= LNX_SUMMARY_CPU_FALLBACK;
   if (core.licensing && core.licensing->evaluation()) s->flags |= LNX_SUMMARY_EVALUATION;
   s->image_width = image.width;
@@ -103,20 +113,25 @@ void FillSummary(const Core& core, const LnxImage& image, LnxSummary* s) {
 // One image on its way.
 struct Inspection {
   const LnxImage* image = nullptr;
-  image::View view;  // of the part to inspect
+  image::View view;     // of the part to inspect
+  bool on_gpu = false;  // `view` is as the caller gave it, and the GPU prepares it
   LnxRect roi{};
   Look look;
 };
 
-Inspection Receive(const Core& core, const LnxImage& image, image::Developed* developed, result::ImageResult* result) {
+// bound: where it will run, when the GPU may prepare it.
+Inspection Receive(const Core& core, const LnxImage& image, image::Developed* developed, result::ImageResult* result,
+                   runtime::Slot* bound = nullptr) {
   Inspection own;
   own.image = &image;
   own.view = image::CheckImage(image, &own.roi);
   CheckAccepted(*core.manifest, own.view);
   const auto& window = core.manifest->input.window;
-  own.view = image::Develop(own.view, window ? &*window : nullptr, developed);
-  own.look = LookAt(own.view);
+  own.on_gpu = bound != nullptr && PreparesOnGpu(core, *bound, own.view);
+  if (!own.on_gpu) own.view = image::Develop(own.view, window ? &*window : nullptr, developed);
+  own.look = own.on_gpu ? LookAtRaw(own.view) : LookAt(own.view);
   FillSummary(core, image, &result->summary);
+  if (own.on_gpu) result->summary.flags |= LNX_SUMMARY_GPU_PREPROCESS;
   return own;
 }
 
@@ -194,9 +209,14 @@ void RunBatch(Core& core, RunSlot& slot, const LnxImage* images, uint32_t count,
   Inspection own[64];
   for (uint32_t i = 0; i < count; ++i) {
     const int64_t at = NowMicros();
-    own[i] = Receive(core, images[i], &slot.developed[i], targets[i].image);
-    core.pipeline->Run(own[i].view, own[i].roi, images[i].width, images[i].height, tensor + i * tensor_bytes, &slot.scratch[i],
-                       &slot.geometry[i]);
+    own[i] = Receive(core, images[i], &slot.developed[i], targets[i].image, &bound);
+    if (bound.Device() != nullptr && bound.Device()->graph()) targets[i].image->summary.flags |= LNX_SUMMARY_GPU_GRAPH;
+    if (own[i].on_gpu) {
+      PrepareOnGpu(core, slot, &bound, images[i], own[i].view, own[i].roi, i);
+    } else {
+      core.pipeline->Run(own[i].view, own[i].roi, images[i].width, images[i].height, tensor + i * tensor_bytes, &slot.scratch[i],
+                         &slot.geometry[i]);
+    }
     FillExtraInputs(core, slot.geometry[i], i, &bound);
     targets[i].image->summary.timings.pre = static_cast<uint32_t>(NowMicros() - at);
   }

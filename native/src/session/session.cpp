@@ -199,6 +199,14 @@ std::unique_ptr<container::Container> OpenContainer(const std::string& path, con
   return container;
 }
 
+// Whether the first graph is to run in its form for GPUs. Tiles, stages and decoders see no difference but in their manifest.
+bool WantsGpuForm(const manifest::Manifest& m, const LnxInitOptions& options, runtime::Runtime& runtime,
+                  const runtime::DeviceRequest& request) {
+  constexpr uint32_t kAlways = 1, kNever = 2;
+  if (!m.gpu_form || options.uint8_heads == kNever) return false;
+  return options.uint8_heads == kAlways || runtime::WillUseGpu(runtime, request);
+}
+
 std::string Quoted(const std::string& text) {
   return ordered_json(text).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
@@ -223,7 +231,8 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   std::shared_ptr<license::Guard> guard;
   core.container = OpenContainer(model_path, options, report, &guard);
   core.manifest = std::make_shared<const manifest::Manifest>(manifest::Parse(core.container->Read("manifest.json"), model_path));
-  const manifest::Manifest& m = *core.manifest;
+  const std::shared_ptr<const manifest::Manifest> packed = core.manifest;
+  const manifest::Manifest& m = *packed;
   core.model_json = Quoted(m.name);
   const manifest::Graph& graph = m.graphs[0];
   const license::License* licence = guard ? &guard->license() : nullptr;
@@ -240,8 +249,17 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   request.device = options.device;
   request.allow_cpu_fallback = options.allow_cpu_fallback != 0;
   request.cpu_threads = options.cpu_threads;
+  request.gpu_graph = options.gpu_graph == 0;
+  request.tf32 = options.gpu_tf32 == 0;
+  request.gpu_keep_warm_ms = options.gpu_keep_warm_ms;
+  request.gpu_memory_mb = options.gpu_memory_mb;
   if (licence != nullptr) request.no_gpu = license::WhyNoGpu(*licence);
-  core.model = LoadGraph(*core.container, graph, runtime, request);
+  core.gpu_form = WantsGpuForm(m, options, runtime, request);
+  core.gpu_preprocess = options.gpu_preprocess;
+  core.half = graph.inputs[graph.image_input].dtype == manifest::DType::kF16;
+  if (core.gpu_form) core.manifest = std::make_shared<const manifest::Manifest>(manifest::InGpuForm(m));
+  core.model =
+      LoadGraph(*core.container, core.manifest->graphs[0], runtime, request, core.gpu_form ? m.gpu_form->file : std::string());
   core.image_input = graph.image_input;
   CheckExtraInputs(core);
   report("load", 1);
@@ -269,6 +287,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
     core.slots.Add(std::move(slot));
   }
   state->queue = std::make_unique<Queue>(core, options.queue_depth, MostTogether(core, options));
+  if (core.text == nullptr) ProveGpuPreprocessing(core);
   WarmUp(core, options.warm_up_runs, report);
   core.warm = true;
   if (options.gpu_keep_warm_ms > 0 && core.model->provider() == LNX_PROVIDER_CPU) {

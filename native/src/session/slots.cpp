@@ -86,6 +86,7 @@ runtime::Slot& Core::SlotFor(RunSlot& slot, int64_t batch) const {
     made = std::make_unique<runtime::Slot>(*model, shapes);
     if (slot.scratch.size() < static_cast<size_t>(batch)) slot.scratch.resize(static_cast<size_t>(batch));
     if (slot.developed.size() < static_cast<size_t>(batch)) slot.developed.resize(static_cast<size_t>(batch));
+    if (slot.gpu_tables.size() < static_cast<size_t>(batch)) slot.gpu_tables.resize(static_cast<size_t>(batch));
     if (slot.geometry.size() < static_cast<size_t>(batch)) slot.geometry.resize(static_cast<size_t>(batch));
   }
   return *made;

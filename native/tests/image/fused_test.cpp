@@ -53,9 +53,11 @@ Case MakeCase(std::mt19937& rng, int32_t width, int32_t height, bool letterbox) 
   resize.height = height;
   resize.anchor = pick(2) ? manifest::ResizeOp::Anchor::kCenter : manifest::ResizeOp::Anchor::kTopLeft;
   c.manifest.pre.push_back(resize);
-  c.manifest.pre.push_back(manifest::CastOp{});
-  if (pick(2)) c.manifest.pre.push_back(pick(2) ? manifest::ScaleOp{1.0 / 255} : manifest::ScaleOp{1, 1.0 + pick(300)});
-  if (pick(2)) c.manifest.pre.push_back(manifest::NormalizeOp{{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}});
+  const bool bytes = pick(3) == 0;  // the form for GPUs
+  c.manifest.pre.push_back(manifest::CastOp{bytes ? manifest::DType::kU8 : manifest::DType::kF32});
+  c.input.dtype = bytes ? manifest::DType::kU8 : manifest::DType::kF32;
+  if (!bytes && pick(2)) c.manifest.pre.push_back(pick(2) ? manifest::ScaleOp{1.0 / 255} : manifest::ScaleOp{1, 1.0 + pick(300)});
+  if (!bytes && pick(2)) c.manifest.pre.push_back(manifest::NormalizeOp{{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}});
   c.manifest.pre.push_back(manifest::LayoutOp{});
   c.input.shape = {1, gray ? 1 : 3, height, width};
   c.input.layout = "NCHW";
@@ -90,14 +92,14 @@ TEST(Fused, EqualsThePlainOpsBitForBit) {
     LnxRect roi;
     const image::View view = image::CheckImage(image, &roi);
     const Pipeline pipeline = Pipeline::Compile(c.manifest, c.input);
-    std::vector<float> plain(pipeline.TensorBytes() / 4, -1), fast(plain.size(), -2);
+    std::vector<uint8_t> plain(pipeline.TensorBytes(), 1), fast(plain.size(), 2);
     image::Geometry a, b;
     image::Scratch scratch;
     pipeline.RunReference(view, roi, image.width, image.height, plain.data(), &a);
     pipeline.Run(view, roi, image.width, image.height, fast.data(), &scratch, &b);
-    ASSERT_EQ(std::memcmp(plain.data(), fast.data(), plain.size() * 4), 0) << "round " << round;
+    ASSERT_EQ(std::memcmp(plain.data(), fast.data(), plain.size()), 0) << "round " << round;
     pipeline.Run(view, roi, image.width, image.height, fast.data(), &scratch, &b);
-    ASSERT_EQ(std::memcmp(plain.data(), fast.data(), plain.size() * 4), 0) << "second run, round " << round;
+    ASSERT_EQ(std::memcmp(plain.data(), fast.data(), plain.size()), 0) << "second run, round " << round;
     EXPECT_EQ(a.X(3.5), b.X(3.5));
     fused += std::strcmp(pipeline.Path(), "stages") != 0;
   }

@@ -110,6 +110,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Folder of another ONNX Runtime that the model should run on; may be repeated.",
         "모델이 실행되어야 하는 다른 ONNX Runtime 폴더. 여러 번 지정할 수 있습니다.",
     ),
+    "opt.no-gpu-form": (
+        "Leave out the form for GPUs (8-bit input, summed-up outputs).",
+        "GPU용 형식(8비트 입력, 축약 출력)을 넣지 않습니다.",
+    ),
     "opt.dry": ("Check everything, write nothing.", "모두 검사하되 파일은 만들지 않습니다."),
     "opt.overlay": ("Folder for pictures of the results.", "결과 그림을 저장할 폴더."),
     "opt.lines": ("File for one JSON line per image.", "이미지마다 JSON 한 줄을 기록할 파일."),

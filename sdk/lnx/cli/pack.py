@@ -82,6 +82,7 @@ def pack_command(
     password: Annotated[str | None, typer.Option("--password", help=say("opt.password"))] = None,
     allow_agpl: Annotated[bool, typer.Option("--allow-agpl", help=say("opt.agpl"))] = False,
     also_runtime: Annotated[list[Path] | None, typer.Option("--also-runtime", help=say("opt.also-runtime"))] = None,
+    no_gpu_form: Annotated[bool, typer.Option("--no-gpu-form", help=say("opt.no-gpu-form"))] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=say("opt.dry"))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=say("opt.json"))] = False,
 ) -> None:
@@ -118,6 +119,7 @@ def pack_command(
                 version=version,
                 allow_agpl=allow_agpl,
                 runtimes=list(also_runtime or []),
+                gpu_form=not no_gpu_form,
                 dry_run=dry_run,
                 progress=progress,
             )

@@ -73,6 +73,15 @@ class EfficientDetDecode(Part):
     score_floor: Fraction = 0.01
 
 
+class CandidatesDecode(Part):
+    """What a form for GPUs leaves to the CPU: roles ``boxes`` ``[N, K, 4]`` (corners), ``scores`` ``[N, K]`` (best first), ``labels``
+    ``[N, K]``, ``finite`` ``[N]`` (0 unless the graph met a NaN or infinity). Suppression follows."""
+
+    kind: Literal["candidates"] = "candidates"
+    boxes_in: BoxSpace = "input"
+    score_floor: Fraction = 0.01
+
+
 class InstanceDecode(Part):
     """Roles ``boxes`` and ``scores`` (or ``dets`` ``[N, K, 5]``), ``labels``, ``masks`` ``[N, K, h, w]``."""
 
@@ -138,4 +147,6 @@ class EnhancementDecode(Part):
         return self
 
 
-FamilyDecode = RtmdetDecode | RtdetrDecode | PpyoloeDecode | EfficientDetDecode | InstanceDecode | AnomalyDecode | EnhancementDecode
+FamilyDecode = (
+    RtmdetDecode | RtdetrDecode | PpyoloeDecode | EfficientDetDecode | CandidatesDecode | InstanceDecode | AnomalyDecode | EnhancementDecode
+)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from lnx.manifest.families import (
     AnomalyDecode,
+    CandidatesDecode,
     EfficientDetDecode,
     EnhancementDecode,
     InstanceDecode,
@@ -237,6 +238,7 @@ Decode = Annotated[
     | RtdetrDecode
     | PpyoloeDecode
     | EfficientDetDecode
+    | CandidatesDecode
     | InstanceDecode
     | AnomalyDecode
     | EnhancementDecode
@@ -250,6 +252,7 @@ TASK_OF = {
     "rtdetr": "detection",
     "ppyoloe": "detection",
     "efficientdet": "detection",
+    "candidates": "detection",
     "instance": "detection",
     "segmentation": "segmentation",
     "anomaly": "anomaly",
@@ -317,6 +320,24 @@ class Golden(Part):
     result: str
 
 
+class FormGolden(Part):
+    """What a golden image gives in the form for GPUs."""
+
+    tensor: str
+    outputs: list[str]
+
+
+class GpuForm(Part):
+    """The first graph as a GPU likes it: 8-bit input, the rest of the preprocessing and the summing up of outputs in the graph."""
+
+    file: str = Field("gpu_form.onnx", description="entry: a GraphProto in place of the graph's inputs and outputs / 컨테이너 항목")
+    inputs: list[TensorSpec] = Field(min_length=1)
+    outputs: list[TensorSpec] = Field(min_length=1)
+    pre: list[PreOp]
+    decode: Decode | None = Field(None, description="absent = as of the graph / 없으면 원래 그래프와 동일")
+    golden: list[FormGolden] = Field(default=[])
+
+
 class Tolerance(Part):
     """Largest differences that the self-test accepts."""
 
@@ -366,6 +387,7 @@ class Manifest(Part):
     tolerance: Tolerance = Tolerance()
     limits: Limits = Limits()
     tiling: Tiling | None = None
+    gpu_form: GpuForm | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
@@ -401,6 +423,16 @@ class Manifest(Part):
         if any((graph.pre is None) != (i == 0) for i, graph in enumerate(self.graphs)):
             raise ValueError("the first graph's pre is the manifest's own; every other graph carries one")
         return self
+
+    def in_gpu_form(self) -> Manifest:
+        """As it reads when the first graph runs in its form for GPUs, which it must have."""
+        form = self.gpu_form
+        assert form is not None
+        first = self.graphs[0].model_copy(update={"inputs": form.inputs, "outputs": form.outputs})
+        pairs = zip(self.golden, form.golden, strict=True)
+        golden = [one.model_copy(update={"tensor": own.tensor, "outputs": own.outputs}) for one, own in pairs]
+        changes = {"graphs": [first, *self.graphs[1:]], "pre": form.pre, "decode": form.decode or self.decode, "golden": golden}
+        return self.model_copy(update={**changes, "gpu_form": None})
 
     def graph(self, name: str) -> Graph:
         """The graph with this id."""

@@ -22,6 +22,7 @@ from lnx.container import OpenRecipient, PublicInfo, Recipient, write_container
 from lnx.errors import LnxError
 from lnx.images import find_images, read_image
 from lnx.manifest import Crop, Golden, Graph, Manifest, ModelInfo, OcrDecode, Resize
+from lnx.pack.gpu_form import add_form
 from lnx.pack.graph import GraphFile, read_graph
 from lnx.pack.presets import PRESETS, Draft, PresetOptions
 from lnx.pack.runtimes import VARIABLE, Trial, folders, try_runtimes, untried
@@ -244,6 +245,7 @@ def pack(
     public: PublicInfo | None = None,
     allow_agpl: bool = False,
     runtimes: Sequence[str | Path] = (),
+    gpu_form: bool = True,
     dry_run: bool = False,
     chunk_log2: int = 20,
     progress: Callable[[str, float], None] | None = None,
@@ -264,6 +266,7 @@ def pack(
         extra_entries: files that the manifest names besides the graphs, such as a dictionary.
         runtimes: folders of other ONNX Runtime versions that the graphs are tried on, besides those of LNX_PACK_RUNTIMES; those that fail
             become warnings with the fix. Supported versions that were not tried are told.
+        gpu_form: add the form for GPUs (8-bit input, summed-up outputs) when its results are those of the graph.
         dry_run: check everything, write nothing.
 
     Raises:
@@ -326,6 +329,11 @@ def pack(
             if error.status != 105:
                 raise
             report.warnings.append("the graph was not tried, since a grey picture does not fit its recipe")
+    if gpu_form:
+        pictures = [np.ascontiguousarray(image[:, :, :3] if image.ndim == 3 else image) for image in samples[:MAX_GOLDENS]]
+        left_out = add_form(made, graph, reference, {name: one.path for name, one in others.items()}, pictures, entries)
+        if left_out:
+            report.assumptions.append(f"no form for GPUs: {left_out}")
     report.goldens = len(made.golden)
     made.model.attribution = made.model.attribution or attribution.KOREAN
     packed = {"manifest.json": made.to_json().encode()}

@@ -1,12 +1,13 @@
-// One pass from the caller's pixels to float planes: each source row is interpolated once, two rows are mixed, finished and
-// stored. Equal bit for bit to the stages in ref/ while the numbers are integers, and in float as well, since both do the same
-// operations in the same order. A picture that is not resized is finished row by row; a gray one takes the same way as others,
-// since weights of 1 give its pixels back exactly.
+// One pass from the caller's pixels to planes of floats or bytes: each source row is interpolated once, two rows are mixed,
+// finished and stored. Equal bit for bit to the stages in ref/ while the numbers are integers, and in float as well, since both
+// do the same operations in the same order. A picture that is not resized is finished to float row by row; gray ones and bytes
+// take the same way as others, since weights of 1 give their pixels back exactly.
 #if defined(_MSC_VER)
 #include <windows.h>
 #endif
 
 #include <algorithm>
+#include <type_traits>
 #include <cstring>
 
 #include "base/platform.h"
@@ -29,15 +30,23 @@ void ChannelsOf(LnxPixelFormat format, manifest::ColorOrder order, int32_t chann
   for (int32_t c = 0; c < 3; ++c) channel[c] = swap ? 2 - c : c;
 }
 
-void FillMargins(const Pipeline::Plan& plan, const Resized& size, float* tensor, Scratch* scratch) {
+float PadOf(const Pipeline::Plan& plan, int32_t channel, const float*) {
+  return plan.resize == nullptr ? 0.0f : plan.finish.Value(plan.resize->pad[channel], channel);
+}
+uint8_t PadOf(const Pipeline::Plan& plan, int32_t channel, const uint8_t*) {
+  return plan.resize == nullptr ? uint8_t{0} : plan.resize->pad[channel];
+}
+
+template <typename Value>
+void FillMargins(const Pipeline::Plan& plan, const Resized& size, Value* tensor, Scratch* scratch) {
   const int32_t at[4] = {size.left, size.top, size.width, size.height};
   if (scratch->padded == tensor && std::equal(at, at + 4, scratch->padded_at)) return;
   const auto plane = static_cast<size_t>(plan.width) * static_cast<size_t>(plan.height);
   for (int32_t c = 0; c < plan.channels; ++c) {
-    const float value = plan.resize == nullptr ? 0.0f : plan.finish.Value(plan.resize->pad[c], c);
-    float* to = tensor + static_cast<size_t>(c) * plane;
+    const Value value = PadOf(plan, c, tensor);
+    Value* to = tensor + static_cast<size_t>(c) * plane;
     for (int32_t y = 0; y < plan.height; ++y) {
-      float* row = to + static_cast<size_t>(y) * static_cast<size_t>(plan.width);
+      Value* row = to + static_cast<size_t>(y) * static_cast<size_t>(plan.width);
       if (y < size.top || y >= size.top + size.height) {
         std::fill(row, row + plan.width, value);
       } else {
@@ -94,7 +103,29 @@ bool CanFuse(const Pipeline::Plan& plan, const View& view) {
   return !IsHalving(view.width, view.height, size.width, size.height);
 }
 
-void RunFused(const Pipeline::Plan& plan, const View& view, float* tensor, Scratch* scratch, Chain* chain) {
+namespace {
+
+// Two interpolated rows and their weights.
+struct Pair {
+  const int16_t *upper, *lower;
+  int32_t w0, w1, n;
+};
+
+void StoreGray(const RowKernels& k, const Pair& p, const Finish& finish, int32_t channel, float* out) {
+  k.finish_gray(p.upper, p.lower, p.w0, p.w1, p.n, finish, channel, out);
+}
+void StoreGray(const RowKernels& k, const Pair& p, const Finish&, int32_t, uint8_t* out) {
+  k.bytes_gray(p.upper, p.lower, p.w0, p.w1, p.n, out);
+}
+void StoreColour(const RowKernels& k, const Pair& p, const Finish& finish, const int32_t channel[3], float* const out[3]) {
+  k.finish_colour(p.upper, p.lower, p.w0, p.w1, p.n, finish, channel, out);
+}
+void StoreColour(const RowKernels& k, const Pair& p, const Finish&, const int32_t*, uint8_t* const out[3]) {
+  k.bytes_colour(p.upper, p.lower, p.w0, p.w1, p.n, out);
+}
+
+template <typename Value>
+void RunFusedTo(const Pipeline::Plan& plan, const View& view, Value* tensor, Scratch* scratch, Chain* chain) {
   Resized size;
   if (plan.resize != nullptr) {
     size = SizeOf(*plan.resize, view.width, view.height);
@@ -106,8 +137,10 @@ void RunFused(const Pipeline::Plan& plan, const View& view, float* tensor, Scrat
   FillMargins(plan, size, tensor, scratch);
 
   const auto step = static_cast<int32_t>(BytesPerPixel(view.format));
-  if (size.width == view.width && size.height == view.height && Channels(view.format) != 1)
-    return FinishWhole(plan, view, size, step, tensor);
+  if constexpr (std::is_same_v<Value, float>) {
+    if (size.width == view.width && size.height == view.height && Channels(view.format) != 1)
+      return FinishWhole(plan, view, size, step, tensor);
+  }
   Taps& taps = scratch->taps;
   PrepareTaps(view.width, view.height, size.width, size.height, step, &taps);
   const RowKernels& kernels = Kernels();
@@ -138,17 +171,27 @@ void RunFused(const Pipeline::Plan& plan, const View& view, float* tensor, Scrat
     }
     const int16_t* lower = wanted[1] == wanted[0] ? rows[0] : rows[1];
     const int32_t w0 = taps.line_weights[2 * line], w1 = taps.line_weights[2 * line + 1];
-    float* first =
+    Value* first =
         tensor + (line + static_cast<size_t>(size.top)) * static_cast<size_t>(plan.width) + static_cast<size_t>(size.left);
+    const Pair pair{rows[0], lower, w0, w1, size.width};
     if (gray) {
-      for (int32_t c = 0; c < plan.channels; ++c) {
-        kernels.finish_gray(rows[0], lower, w0, w1, size.width, plan.finish, c, first + static_cast<size_t>(c) * plane);
-      }
+      for (int32_t c = 0; c < plan.channels; ++c)
+        StoreGray(kernels, pair, plan.finish, c, first + static_cast<size_t>(c) * plane);
     } else {
-      float* const out[3] = {first + static_cast<size_t>(channel[0]) * plane, first + static_cast<size_t>(channel[1]) * plane,
+      Value* const out[3] = {first + static_cast<size_t>(channel[0]) * plane, first + static_cast<size_t>(channel[1]) * plane,
                              first + static_cast<size_t>(channel[2]) * plane};
-      kernels.finish_colour(rows[0], lower, w0, w1, size.width, plan.finish, channel, out);
+      StoreColour(kernels, pair, plan.finish, channel, out);
     }
+  }
+}
+
+}  // namespace
+
+void RunFused(const Pipeline::Plan& plan, const View& view, void* tensor, Scratch* scratch, Chain* chain) {
+  if (plan.finish.dtype == manifest::DType::kU8) {
+    RunFusedTo(plan, view, static_cast<uint8_t*>(tensor), scratch, chain);
+  } else {
+    RunFusedTo(plan, view, static_cast<float*>(tensor), scratch, chain);
   }
 }
 

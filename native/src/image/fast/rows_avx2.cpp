@@ -185,10 +185,38 @@ void WholeColour(const uint8_t* row, int32_t step, int32_t n, const Finish& fini
   run(row, step, n, finish, channel, out);
 }
 
+void BytesGray(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* out) {
+  const Mixer mix(w0, w1);
+  int32_t x = 0;
+  for (; x + 32 <= n; x += 32) {
+    const __m256i halves = _mm256_packus_epi16(mix(upper + x, lower + x), mix(upper + x + 16, lower + x + 16));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + x), _mm256_permute4x64_epi64(halves, 0xD8));
+  }
+  GrayBytes(upper, lower, w0, w1, x, n, out);
+}
+
+void BytesColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* const out[3]) {
+  const Mixer mix(w0, w1);
+  // The four bytes of each column, channel by channel within half a register, then the halves side by side.
+  const __m256i apart = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  const __m256i together = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  int32_t x = 0;
+  for (; x + 8 <= n; x += 8) {
+    const __m256i halves = _mm256_packus_epi16(mix(upper + 4 * x, lower + 4 * x), mix(upper + 4 * x + 16, lower + 4 * x + 16));
+    const __m256i columns = _mm256_permute4x64_epi64(halves, 0xD8);
+    const __m256i sorted = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(columns, apart), together);
+    const __m128i low = _mm256_castsi256_si128(sorted), high = _mm256_extracti128_si256(sorted, 1);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out[0] + x), low);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out[1] + x), _mm_srli_si128(low, 8));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out[2] + x), high);
+  }
+  ColourBytes(upper, lower, w0, w1, x, n, out);
+}
+
 }  // namespace
 
 const RowKernels& Avx2Kernels() {
-  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour, WholeColour};
+  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour, WholeColour, BytesGray, BytesColour};
   return kernels;
 }
 

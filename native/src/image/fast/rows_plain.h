@@ -28,6 +28,22 @@ inline void ColourColumns(const uint8_t* row, int64_t row_bytes, const Taps& tap
   }
 }
 
+inline uint8_t MixedByte(int32_t upper, int32_t lower, int32_t w0, int32_t w1) {
+  return static_cast<uint8_t>((((upper * w0) >> 16) + ((lower * w1) >> 16) + 2) >> 2);
+}
+
+inline void GrayBytes(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t begin, int32_t n,
+                      uint8_t* out) {
+  for (int32_t x = begin; x < n; ++x) out[x] = MixedByte(upper[x], lower[x], w0, w1);
+}
+
+inline void ColourBytes(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t begin, int32_t n,
+                        uint8_t* const out[3]) {
+  for (int32_t x = begin; x < n; ++x) {
+    for (int32_t c = 0; c < 3; ++c) out[c][x] = MixedByte(upper[4 * x + c], lower[4 * x + c], w0, w1);
+  }
+}
+
 template <bool kScaled, bool kNormalised>
 float FinishedPixel(float v, const Finish& finish, int32_t channel) {
   if (kScaled) v = v * finish.before * finish.scale;

@@ -48,10 +48,18 @@ void WholeColour(const uint8_t* row, int32_t step, int32_t n, const Finish& fini
   for (int32_t c = 0; c < 3; ++c) run(row + c, step, n, finish, channel[c], out[c]);
 }
 
+void BytesGray(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* out) {
+  GrayBytes(upper, lower, w0, w1, 0, n, out);
+}
+
+void BytesColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* const out[3]) {
+  ColourBytes(upper, lower, w0, w1, 0, n, out);
+}
+
 }  // namespace
 
 const RowKernels& PortableKernels() {
-  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour, WholeColour};
+  static constexpr RowKernels kernels = {Gray, Colour, FinishGray, FinishColour, WholeColour, BytesGray, BytesColour};
   return kernels;
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lnx.manifest import (
     AnomalyDecode,
+    CandidatesDecode,
     ClassificationDecode,
     EfficientDetDecode,
     EnhancementDecode,
@@ -19,6 +20,7 @@ from lnx.manifest import (
 )
 from lnx.reference.decode.anomaly import anomaly
 from lnx.reference.decode.boxes import iou, suppress
+from lnx.reference.decode.candidates import candidates
 from lnx.reference.decode.classification import classification
 from lnx.reference.decode.common import Array
 from lnx.reference.decode.efficientdet import efficientdet
@@ -65,6 +67,8 @@ def decode(manifest: Manifest, outputs: list[Array], geometry: Geometry, tensor:
             found |= ppyoloe(manifest, options, named, geometry)
         case EfficientDetDecode():
             found |= efficientdet(manifest, options, named, geometry)
+        case CandidatesDecode():
+            found |= candidates(manifest, options, named, geometry)
         case InstanceDecode():
             found |= instance(manifest, options, named, geometry)
         case AnomalyDecode():
