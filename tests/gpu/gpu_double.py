@@ -55,7 +55,9 @@ def on_gpu(program: str, model: Path, key: Path, _environment: dict[str, str] | 
         pytest.skip("the doubles are not built: cmake --preset release && cmake --build build/release")
     from lnx import runtime_path
 
-    real = next(path for path in sorted(Path(str(runtime_path.choose(None))).glob("libonnxruntime.so*")) if path.is_file())
+    folder = os.environ.get("LNX_RUNTIME_DIR") or runtime_path.package_folder()
+    assert folder, "neither LNX_RUNTIME_DIR nor the package onnxruntime"
+    real = next(path for path in sorted(Path(folder).glob("libonnxruntime.so*")) if path.is_file())
     environment = {
         **os.environ,
         "LNX_CUDA_DRIVER": str(DRIVER),
