@@ -15,14 +15,19 @@ def _capability(text: str) -> str:
     return f"{{{int(major)}, {int(minor)}}}"
 
 
+def _binaries(pack: dict[str, Any], key: str) -> str:
+    built = [_capability(text) for text in pack[key]]
+    if not 0 < len(built) <= SASS_ROOM:
+        raise SystemExit(f"{SOURCE}: {pack['name']} has {len(built)} compute capabilities in {key}; 1 to {SASS_ROOM} have room")
+    return f"{{{len(built)}, {{{', '.join(built)}}}}}"
+
+
 def _row(pack: dict[str, Any]) -> str:
-    sass = [_capability(text) for text in pack["sass"]]
-    if not 0 < len(sass) <= SASS_ROOM:
-        raise SystemExit(f"{SOURCE}: {pack['name']} has {len(sass)} compute capabilities; 1 to {SASS_ROOM} have room")
+    built = [_binaries(pack, key) for key in ("sass", "linux_sass")]
     texts = [f'"{pack[key]}"' for key in ("name", "onnxruntime", "extra")]
     drivers = [f'"{pack[key]}"' for key in ("windows_driver", "linux_driver")]
     jit = [f'"{pack[key]}"' for key in ("windows_jit_driver", "linux_jit_driver")]
-    words = [*texts, str(pack["cuda"]), *drivers, str(len(sass)), "{" + ", ".join(sass) + "}", _capability(pack["ptx"])]
+    words = [*texts, str(pack["cuda"]), *drivers, *built, _capability(pack["ptx"])]
     return "{" + ", ".join([*words, str(pack["jit_cuda"]), *jit]) + "},"
 
 

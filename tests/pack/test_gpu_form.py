@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,12 +17,15 @@ from graphs import fixed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lnx.container import load_public_key, load_signing_key, read_container
-from lnx.manifest import Normalize, Scale
+from lnx.manifest import Normalize, RtmdetDecode, Scale
 from lnx.pack import gpu_form as forms
 from lnx.pack import pack, read_graph
 from lnx.pack.form_nodes import head
 from lnx.reference.preprocess import preprocess
 from onnx import TensorProto, helper, numpy_helper
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "decode"))
+from cases import heads
 
 Array = np.ndarray[Any, Any]
 
@@ -94,6 +98,70 @@ def test_unsuppressed_paddle_heads_are_summed_up(tmp_path: Path, packed: Packer,
         with lnx.Session(path, device="cpu", uint8_heads=heads, trusted_keys=[keys[1]], events=False) as session:
             found.append([(o.class_id, round(o.score, 5), tuple(round(v, 2) for v in o.box)) for o in session.run(pictures(1)[0]).objects])
     assert found[0] == found[1] and len(found[0]) > 50
+
+
+def mixed(path: Path, outputs: list[tuple[str, Array]], batch: int | str = "N") -> Path:
+    """A graph whose outputs are those arrays times how bright the picture is: all of them depend on the picture."""
+    nodes = [helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1, 2, 3], keepdims=0), helper.make_node("Add", ["mean", "one"], ["by"])]
+    weights, infos = [numpy_helper.from_array(np.full((1,), 0.5, np.float32), "one")], []
+    for i, (_, array) in enumerate(outputs):
+        weights.append(numpy_helper.from_array(array, f"w{i}"))
+        weights.append(numpy_helper.from_array(np.array([-1] + [1] * (array.ndim - 1), np.int64), f"s{i}"))
+        nodes += [helper.make_node("Reshape", ["by", f"s{i}"], [f"b{i}"]), helper.make_node("Mul", [f"w{i}", f"b{i}"], [f"o{i}"])]
+        infos.append(helper.make_tensor_value_info(f"o{i}", TensorProto.FLOAT, [batch, *array.shape[1:]]))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, 64, 64])
+    model = helper.make_model(helper.make_graph(nodes, "g", [x], infos, weights), opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("per_anchor", ["best", "all"])
+@pytest.mark.parametrize("kind", ["rtmdet maps", "rtmdet flat", "efficientdet maps", "efficientdet flat"])
+def test_heads_of_several_levels_are_summed_up(
+    tmp_path: Path, packed: Packer, keys: tuple[Path, Path], kind: str, per_anchor: str
+) -> None:
+    part, outputs = heads(np.random.default_rng(5), kind)
+    more: dict[str, Any] = {"classes_per_anchor": per_anchor, "threshold": 0.2, "mean": [0.0], "std": [1.0], "batch": [1, 3]}
+    more |= {"distances": part["distances"]} if "distances" in part else {}
+    more |= {"coding": part["coding"]} if "coding" in part else {}
+    graph = mixed(tmp_path / "m.onnx", outputs)
+    path, report = packed(graph, part["kind"], ["a", "b", "c"], pictures(2), **{**more, "resize": "letterbox", "scale": 1 / 255})
+    form = report.manifest.gpu_form
+    assert form is not None and form.decode is not None, report.assumptions
+    assert [spec.name for spec in form.outputs] == ["lnx_boxes", "lnx_scores", "lnx_labels", "lnx_finite"]
+    results = {}
+    for wanted in (True, False):
+        with lnx.Session(path, device="cpu", uint8_heads=wanted, trusted_keys=[keys[1]], events=False) as session:
+            results[wanted] = session.run(pictures())
+            assert session.self_test()["passed"] and session.describe()["gpu_form"] == wanted
+    for one, other in zip(results[True], results[False], strict=True):
+        assert len(one.objects) == len(other.objects) > 3
+        for a, b in zip(one.objects, other.objects, strict=True):
+            assert a.class_id == b.class_id and abs(a.score - b.score) <= 1e-5
+            assert np.abs(np.subtract(a.box, b.box)).max() <= 0.01
+
+
+def test_maps_that_do_not_fit_their_strides_keep_the_plain_outputs(tmp_path: Path, packed: Packer) -> None:
+    part, outputs = heads(np.random.default_rng(5), "rtmdet maps")
+    graph = read_graph(mixed(tmp_path / "m.onnx", outputs))
+    report = packed(tmp_path / "m.onnx", part["kind"], ["a", "b", "c"], pictures(1))[1]
+    manifest = report.manifest.model_copy(deep=True)
+    assert isinstance(manifest.decode, RtmdetDecode)
+    manifest.decode.strides = [8, 16, 64]
+    made = forms.make_form(manifest, graph)
+    assert not isinstance(made, str) and made.form.decode is None
+
+
+def test_no_more_than_three_thousand_boxes_leave_a_graph(tmp_path: Path, packed: Packer) -> None:
+    rng = np.random.default_rng(2)
+    corners = np.sort(rng.uniform(0, 64, (1, 4000, 2, 2)), axis=2).reshape(1, 4000, 4).astype(np.float32)
+    graph = fixed(tmp_path / "p.onnx", {"boxes": corners, "scores": (rng.uniform(0, 1, (1, 3, 4000)) ** 9).astype(np.float32)})
+    report = packed(graph, "ppyoloe", ["a", "b", "c"], pictures(1), threshold=0.6, size=(64, 64))[1]
+    manifest = report.manifest.model_copy(deep=True)
+    manifest.nms.pre_top_k = 30000
+    made = forms.make_form(manifest, read_graph(graph))
+    assert not isinstance(made, str) and made.form.outputs[0].shape == [1, 3000, 4]
 
 
 def test_maps_and_classes_come_back_as_they_are(tmp_path: Path, packed: Packer, keys: tuple[Path, Path]) -> None:

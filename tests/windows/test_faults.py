@@ -105,6 +105,18 @@ def test_a_missing_visual_c_runtime_is_named(korean: Wine, installed: Path, mode
     assert "140_1.dll" in missing and "kernel32" not in missing
 
 
+def test_a_visual_c_runtime_in_which_onnxruntime_would_crash_is_refused(korean: Wine, model: Model, tmp_path: Path) -> None:
+    """Beside the runtime lies a msvcp140.dll that says it is of Visual Studio 2019."""
+    folder = tmp_path / "옛 런타임"
+    shutil.copytree(windows_assets.runtime_folder(NEWEST), folder)
+    resource = tmp_path / "version.o"
+    script = '1 VERSIONINFO FILEVERSION 14,22,27821,0 BEGIN BLOCK "VarFileInfo" BEGIN VALUE "Translation", 0x409, 1200 END END'
+    subprocess.run(["x86_64-w64-mingw32-windres", "-O", "coff", "-o", resource], input=script, text=True, check=True)
+    compile_dll("int unused;", folder / "msvcp140.dll", "-xnone", str(resource))
+    told = opened(korean, model, folder)
+    assert told["status"] == 402 and "14.22.27821.0" in told["text"] and "14.40 or later" in told["text"]
+
+
 def test_missing_cuda_and_cudnn_libraries_are_named(korean: Wine, model: Model, tmp_path: Path) -> None:
     """The provider's import table names five libraries; two lie beside it."""
     folder = tmp_path / "GPU 런타임"

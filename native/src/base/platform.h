@@ -62,6 +62,9 @@ Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int6
 // Of the libraries that one in `folder` imports, those that cannot be loaded from there or from the system. Asked only after
 // loading it has failed. Empty on POSIX, where the loader's own text names them.
 std::vector<std::string> MissingLibraries(const std::vector<std::string>& needed, const std::string& folder);
+// The version ("14.44.35211.0") of the copy that a library in `folder` would get under this name: the one that the process has
+// loaded, else the one beside it, else the system's. "" when there is none or it tells none, and on POSIX.
+std::string LibraryVersion(const std::string& name, const std::string& folder);
 void* FindSymbol(Library library, const char* name) noexcept;
 std::string LibraryPathOfAddress(const void* address);  // full path of the module that holds an address
 // Keeps the module of this code loaded until the process ends. Called before anything gets hold of it that outlives a session: a

@@ -286,6 +286,8 @@ Library LoadLibraryAt(const std::string& absolute_path, std::string* error, int6
 
 std::vector<std::string> MissingLibraries(const std::vector<std::string>&, const std::string&) { return {}; }
 
+std::string LibraryVersion(const std::string&, const std::string&) { return ""; }
+
 void* FindSymbol(Library library, const char* name) noexcept { return dlsym(library.handle, name); }
 
 Library LoadSmartCardLibrary(std::string* error) {

@@ -42,7 +42,9 @@ class Candidates final : public Decoder {
       const float* b = box + 4 * i;
       const int64_t label = WholeAt(labels, static_cast<size_t>(job.batch_index * n + i));
       w.candidates.push_back({b[0], b[1], b[2], b[3], score[i], static_cast<int32_t>(label), static_cast<int32_t>(i)});
+      if (options_.cut) CheckBox(w.candidates.back(), "detection");  // as these families' own decoders do
     }
+    if (options_.cut) ClipToContent(manifest_->nms, *job.geometry, &w);
     SuppressOverlaps(manifest_->nms, job.params->nms_iou, job.params->max_objects, &w);
     AddObjects(*manifest_, job, options_.space, w, arena, image);
   }

@@ -15,6 +15,7 @@ enum class BoxSpace { kInput, kImage };  // "input" "image"
 // "labels" [N,K], and "finite" [N], which is 0 unless the graph met a NaN or infinity. Suppression follows.
 struct CandidatesDecode {
   double score_floor = 0.01;
+  bool cut = false;  // nms.clip holds for this family
   BoxSpace space = BoxSpace::kInput;
 };
 

@@ -101,6 +101,7 @@ InstanceDecode ParseInstance(ObjectReader& r) {
 CandidatesDecode ParseCandidates(ObjectReader& r) {
   CandidatesDecode d;
   d.score_floor = r.Number("score_floor", 0.01, 0, 1);
+  d.cut = r.Flag("cut", false);
   d.space = ParseSpace(r, BoxSpace::kInput);
   return d;
 }

@@ -4,16 +4,11 @@
 
 #include "runtime/cuda/libraries.h"
 #include "runtime/cuda/packs.h"
+#include "runtime/driver_version.h"
 #include "runtime/ort.h"
 
 namespace lnx::runtime {
 namespace {
-
-#if defined(_WIN32)
-constexpr bool kWindows = true;
-#else
-constexpr bool kWindows = false;
-#endif
 
 // The number of "cuda" or "cuda:N".
 int IndexOf(const std::string& device) {
@@ -38,14 +33,16 @@ GpuChoice ChooseGpu(Runtime& runtime, const DeviceRequest& request) {
     return choice;
   }
   cuda::Situation situation;
-  situation.survey = cuda::Look();
+  const GpuSurvey& survey = SurveyGpus();
+  situation.driver = FactsOf(survey);
+  (survey.driver ? situation.no_gpus : situation.no_driver) = survey.reason;
+  situation.gpus = survey.gpus;
   situation.index = choice.index;
   situation.runtime_version = runtime.info().version;
   situation.runtime_path = runtime.info().path;
   const std::vector<std::string>& providers = runtime.info().providers;
   situation.has_provider = std::find(providers.begin(), providers.end(), "CUDAExecutionProvider") != providers.end();
   situation.cuda_major = situation.has_provider ? cuda::CudaMajorOf(runtime.info().path) : 0;
-  situation.windows = kWindows;
   const cuda::Refusal refusal = cuda::Judge(situation);
   if (refusal.status != LNX_OK) {
     if (!choice.may_fall_back) Fail(refusal.status, refusal.finding);
@@ -53,7 +50,7 @@ GpuChoice ChooseGpu(Runtime& runtime, const DeviceRequest& request) {
     return choice;
   }
   choice.use = true;
-  for (const cuda::Gpu& gpu : situation.survey.gpus) {
+  for (const cuda::Gpu& gpu : situation.gpus) {
     if (gpu.index == choice.index) choice.name = "cuda:" + std::to_string(choice.index) + " " + gpu.name;
   }
   return choice;

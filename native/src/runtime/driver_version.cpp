@@ -26,10 +26,8 @@ bool FindIn(platform::Library library, const char* name, Function* function) {
   return symbol != nullptr;
 }
 
-}  // namespace
-
-// NVML (nvml.h): every call returns 0 on success. Loaded once and kept.
-std::string DriverVersion() noexcept {
+// NVML (nvml.h): every call returns 0 on success. The library stays.
+std::string AskNvml() noexcept {
   try {
     std::string error;
     int64_t os_code = 0;
@@ -47,6 +45,13 @@ std::string DriverVersion() noexcept {
   } catch (...) {
     return "";  // no number is an answer: the CUDA version stands for it
   }
+}
+
+}  // namespace
+
+const std::string& DriverVersion() noexcept {
+  static const auto* version = new std::string(AskNvml());
+  return *version;
 }
 
 DriverFacts FactsOf(const GpuSurvey& survey) noexcept {

@@ -7,7 +7,7 @@
 
 namespace lnx::runtime {
 
-std::string DriverVersion() noexcept;                   // "580.88" from NVML; "" when there is none
+const std::string& DriverVersion() noexcept;            // "580.88" from NVML, asked once; "" when there is none
 DriverFacts FactsOf(const GpuSurvey& survey) noexcept;  // with the version, when there is a driver
 
 }  // namespace lnx::runtime

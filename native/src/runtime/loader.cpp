@@ -8,6 +8,7 @@
 #include "runtime/driver_version.h"
 #include "runtime/installed_pack.h"
 #include "runtime/library_file.h"
+#include "runtime/pack_choice.h"
 
 namespace lnx::runtime {
 namespace {
@@ -61,12 +62,28 @@ void Refuse(Candidate* candidate, LnxStatus status, const std::string& verdict) 
   candidate->verdict = verdict;
 }
 
+std::string Lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+// ONNX Runtime crashes in a Visual C++ runtime that is older than the one it was built with; a crash is no error message. "" when
+// it is new enough, or nobody can tell.
+std::string TooOldVisualC(const LibraryFile& file, const std::string& path) {
+  constexpr char kName[] = "msvcp140.dll", kFloor[] = "14.40";
+  const bool uses =
+      std::any_of(file.needed.begin(), file.needed.end(), [](const std::string& name) { return Lower(name) == kName; });
+  if (!uses) return "";
+  const std::string version = platform::LibraryVersion(kName, platform::ParentPath(path));
+  if (version.empty() || VersionAtLeast(version, kFloor)) return "";
+  return std::string(kName) + " is of version " + version + "; needs the Visual C++ 2015-2022 runtime " + kFloor + " or later";
+}
+
 // Names what the library imports and cannot be loaded: without it the system only says that "a module" is missing.
 std::string Missing(const LibraryFile& file, const std::string& path) {
   std::string text;
   for (const std::string& name : platform::MissingLibraries(file.needed, platform::ParentPath(path))) {
-    std::string lower = name;
-    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const std::string lower = Lower(name);
     const bool visual_c = lower.compare(0, 8, "msvcp140") == 0 || lower.compare(0, 12, "vcruntime140") == 0;
     text += (text.empty() ? "; missing " : ", ") + name + (visual_c ? " (Visual C++ 2015-2022 runtime)" : "");
   }
@@ -95,6 +112,9 @@ bool LoadCandidate(Candidate* candidate, LoadedLibrary* loaded) {
   if (!file.readable) return Refuse(candidate, LNX_E_RUNTIME_LOAD, "cannot be read"), false;
   if (!file.is_library) return Refuse(candidate, LNX_E_RUNTIME_API, "not a library"), false;
   if (!file.fits) return Refuse(candidate, LNX_E_RUNTIME_ARCH, "built for another machine: " + file.machine), false;
+
+  const std::string old = TooOldVisualC(file, candidate->path);
+  if (!old.empty()) return Refuse(candidate, LNX_E_RUNTIME_LOAD, old), false;
 
   // Linux builds from 1.29 on send telemetry unless told not to before they are loaded.
   platform::SetEnv("ORT_DISABLE_TELEMETRY", "1");

@@ -9,6 +9,11 @@ struct Capability {
   int major = 0, minor = 0;
 };
 
+struct Binaries {
+  int count;
+  Capability built[8];
+};
+
 struct PackRow {
   const char* name;
   const char* onnxruntime;
@@ -16,8 +21,7 @@ struct PackRow {
   int cuda;
   const char* windows_driver;
   const char* linux_driver;
-  int sass_count;
-  Capability sass[8];
+  Binaries windows_sass, linux_sass;
   Capability ptx;  // 0.0 = none
   int jit_cuda;
   const char* windows_jit_driver;
@@ -46,8 +50,12 @@ std::string Told(const DriverFacts& driver) {
   return driver.version.empty() ? "a driver for CUDA " + cuda : "driver " + driver.version + " (CUDA " + cuda + ")";
 }
 
-bool HasBinary(const PackRow& row, const Gpu& gpu) {
-  return std::any_of(row.sass, row.sass + row.sass_count, [&](const Capability& built) {
+const Binaries& SassOf(const PackRow& row, const DriverFacts& driver) {
+  return driver.windows ? row.windows_sass : row.linux_sass;
+}
+
+bool HasBinary(const Binaries& sass, const Gpu& gpu) {
+  return std::any_of(sass.built, sass.built + sass.count, [&](const Capability& built) {
     return built.major == gpu.capability_major && built.minor <= gpu.capability_minor;
   });
 }
@@ -113,14 +121,15 @@ PackVerdict PackServes(const std::string& pack, const DriverFacts& driver, const
     verdict.found = "no NVIDIA driver", verdict.needed = "NVIDIA driver " + floor + " or later";
     return verdict;
   }
-  const bool binary = HasBinary(*row, gpu), portable = HasPortable(*row, gpu);
+  const Binaries& sass = SassOf(*row, driver);
+  const bool binary = HasBinary(sass, gpu), portable = HasPortable(*row, gpu);
   if (!binary && !portable) {
     verdict.fit = PackFit::kNotForThisGpu;
     verdict.found =
         gpu.name + ", compute capability " + std::to_string(gpu.capability_major) + "." + std::to_string(gpu.capability_minor);
-    for (int i = 0; i < row->sass_count; ++i) {
-      verdict.needed +=
-          (i == 0 ? "compute capability " : ", ") + std::to_string(row->sass[i].major) + "." + std::to_string(row->sass[i].minor);
+    for (int i = 0; i < sass.count; ++i) {
+      verdict.needed += (i == 0 ? "compute capability " : ", ") + std::to_string(sass.built[i].major) + "." +
+                        std::to_string(sass.built[i].minor);
     }
     return verdict;
   }

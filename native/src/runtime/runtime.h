@@ -50,7 +50,8 @@ struct DeviceRequest {
   std::string no_gpu;  // why the licence allows no GPU, "" = it does
   bool gpu_graph = true, tf32 = true;
   uint32_t gpu_keep_warm_ms = 0;  // 0 = off
-  uint32_t gpu_memory_mb = 0;     // most that the arena of a graph takes, 0 = what is free
+  uint32_t keep_warm_minutes = 10;
+  uint32_t gpu_memory_mb = 0;  // most that the arena of a graph takes, 0 = what is free
 };
 
 // What Model::Create would choose. The same errors.
@@ -79,6 +80,7 @@ struct GpuReport {
   bool graph = false;        // as CUDA graphs
   std::string why_no_graph;  // "" when it does
   uint64_t bytes = 0;        // that it took from the device when it was loaded
+  uint64_t ticks = 0;        // times that it was kept warm
 };
 
 // One graph on one device. Any number of slots may run at the same time.

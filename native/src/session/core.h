@@ -110,10 +110,11 @@ struct Core {
   std::unique_ptr<Parameters> parameters;
   std::unique_ptr<event::RunSummary> summary;
   SlotPool slots;
-  std::unique_ptr<KeepWarm> keep_warm;  // NULL = off
-  size_t image_input = 0;               // index of the graph input that takes the image
-  std::vector<int64_t> input_shape;     // of that input; [0] = -1 when the batch is dynamic
-  int64_t fixed_batch = 0;              // 0 = dynamic
+  std::unique_ptr<KeepWarm> keep_warm;  // NULL = off, or done by the model's own thread on a GPU
+  bool kept_warm = false;
+  size_t image_input = 0;            // index of the graph input that takes the image
+  std::vector<int64_t> input_shape;  // of that input; [0] = -1 when the batch is dynamic
+  int64_t fixed_batch = 0;           // 0 = dynamic
   uint32_t max_batch = 1;
   bool events = true;
   bool warm = false;

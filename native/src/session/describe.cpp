@@ -50,8 +50,8 @@ std::string DescribeJson(const Core& core) {
   j["graphs"] = graphs;
   j["max_batch"] = core.max_batch;
   size_t padding = 0;  // the text keeps its length while the number grows, for callers who ask for the length first
-  if (core.keep_warm) {
-    const uint64_t beats = core.keep_warm->beats();
+  if (core.kept_warm) {
+    const uint64_t beats = core.keep_warm ? core.keep_warm->beats() : core.model->gpu().ticks;
     j["keep_warm"] = {{"idle_runs", beats}};
     padding = 20 - std::to_string(beats).size();
   }

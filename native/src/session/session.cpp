@@ -252,6 +252,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   request.gpu_graph = options.gpu_graph == 0;
   request.tf32 = options.gpu_tf32 == 0;
   request.gpu_keep_warm_ms = options.gpu_keep_warm_ms;
+  if (options.keep_warm_minutes > 0) request.keep_warm_minutes = options.keep_warm_minutes;
   request.gpu_memory_mb = options.gpu_memory_mb;
   if (licence != nullptr) request.no_gpu = license::WhyNoGpu(*licence);
   core.gpu_form = WantsGpuForm(m, options, runtime, request);
@@ -291,9 +292,9 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   WarmUp(core, options.warm_up_runs, report);
   core.warm = true;
   if (options.gpu_keep_warm_ms > 0 && core.model->provider() == LNX_PROVIDER_CPU) {
-    core.keep_warm = std::make_unique<KeepWarm>(core, options.gpu_keep_warm_ms,
-                                                options.keep_warm_minutes > 0 ? options.keep_warm_minutes : 10);
+    core.keep_warm = std::make_unique<KeepWarm>(core, options.gpu_keep_warm_ms, request.keep_warm_minutes);
   }
+  core.kept_warm = options.gpu_keep_warm_ms > 0;
 
   core.events = options.events == 0;
   if (core.events) {

@@ -21,21 +21,21 @@ namespace {
 using namespace lnx;
 using namespace lnx::runtime::cuda;
 
-Survey Machine(int cuda_version, int major, int minor) {
-  Survey survey;
-  survey.driver = true;
-  survey.cuda_version = cuda_version;
+// A Windows PC with one GPU.
+void Machine(Situation* s, int cuda_version, int major, int minor) {
+  s->driver.present = true;
+  s->driver.windows = true;
+  s->driver.cuda_version = cuda_version;
   Gpu gpu;
   gpu.name = "NVIDIA Test";
   gpu.capability_major = major;
   gpu.capability_minor = minor;
-  survey.gpus = {gpu};
-  return survey;
+  s->gpus = {gpu};
 }
 
 Situation Usable() {
   Situation s;
-  s.survey = Machine(13000, 8, 9);
+  Machine(&s, 13000, 8, 9);
   s.runtime_version = "1.31.1";
   s.runtime_path = "/pack/onnxruntime";
   s.has_provider = true;
@@ -43,16 +43,9 @@ Situation Usable() {
   return s;
 }
 
-TEST(Code, MachineCodeIsForOneMajorAndPtxForWhateverIsNewer) {
-  EXPECT_TRUE(HasCodeFor("1.26.0", 86, true));
-  EXPECT_FALSE(HasCodeFor("1.26.0", 80, true)) << "A100 on Windows";
-  EXPECT_TRUE(HasCodeFor("1.26.0", 80, false));
-  EXPECT_TRUE(HasCodeFor("1.26.0", 120, true)) << "RTX 50 by PTX 9.0";
-  EXPECT_TRUE(HasCodeFor("1.31.1", 120, true));
-  EXPECT_FALSE(HasCodeFor("1.31.1", 90, true)) << "H100 on Windows";
-  EXPECT_TRUE(HasCodeFor("1.31.1", 90, false));
-  EXPECT_FALSE(HasCodeFor("1.31.1", 100, false)) << "B200: no PTX on Linux";
-  EXPECT_TRUE(HasCodeFor("1.29.0", 100, true)) << "nobody has looked";
+void UseCu12(Situation* s) {
+  s->cuda_major = 12;
+  s->runtime_version = "1.26.0";
 }
 
 struct Row {
@@ -68,28 +61,76 @@ TEST(Reasons, EachIsToldWithWhatWasFoundAndWhatIsNeeded) {
       {"usable", [](Situation*) {}, LNX_OK, "", ""},
       {"no driver",
        [](Situation* s) {
-         s->survey = {};
-         s->survey.reason = "no NVIDIA driver on this machine";
+         s->driver = {};
+         s->driver.windows = true;
+         s->gpus.clear();
+         s->no_driver = "no NVIDIA driver on this machine";
        },
        LNX_E_DRIVER, "no NVIDIA driver", "580"},
-      {"CUDA 11", [](Situation* s) { s->survey.cuda_version = 11040; }, LNX_E_DRIVER, "CUDA 11.4", "527.41"},
-      {"pack cu13 on driver 550", [](Situation* s) { s->survey.cuda_version = 12040; }, LNX_E_DRIVER, "CUDA 12.4", "580"},
+      {"CUDA 11", [](Situation* s) { s->driver.cuda_version = 11040; }, LNX_E_DRIVER, "CUDA 11.4", "527.41"},
+      {"pack cu13 on driver 550", [](Situation* s) { s->driver.cuda_version = 12040; }, LNX_E_DRIVER, "CUDA 12.4",
+       "580 or later, or the pack cu12"},
+      {"pack cu13 on driver 552.44",
+       [](Situation* s) {
+         s->driver.cuda_version = 12040;
+         s->driver.version = "552.44";
+       },
+       LNX_E_DRIVER, "driver 552.44", "580"},
+      {"pack cu12 on driver 527.40, which only NVML can tell",
+       [](Situation* s) {
+         UseCu12(s);
+         s->driver.cuda_version = 12000;
+         s->driver.version = "527.40";
+       },
+       LNX_E_DRIVER, "527.40", "527.41"},
+      {"no GPU, and too old a driver",
+       [](Situation* s) {
+         s->gpus.clear();
+         s->driver.cuda_version = 12040;
+       },
+       LNX_E_DRIVER, "CUDA 12.4", "580"},
+      {"no GPU",
+       [](Situation* s) {
+         s->gpus.clear();
+         s->no_gpus = "the driver knows no GPU";
+       },
+       LNX_E_DEVICE_NOT_FOUND, "knows no GPU", ""},
       {"second GPU of one", [](Situation* s) { s->index = 1; }, LNX_E_DEVICE_NOT_FOUND, "1 GPUs", "below"},
-      {"CPU runtime", [](Situation* s) { s->has_provider = false; }, LNX_E_DEVICE_UNAVAILABLE, "without CUDA", "onnxruntime-gpu"},
-      {"Pascal", [](Situation* s) { s->survey = Machine(13000, 6, 1); }, LNX_E_DEVICE_UNAVAILABLE, "6.1", "7.5"},
+      {"CPU runtime", [](Situation* s) { s->has_provider = false, s->cuda_major = 0; }, LNX_E_DEVICE_UNAVAILABLE, "without CUDA",
+       "onnxruntime-gpu"},
+      {"Pascal", [](Situation* s) { Machine(s, 13000, 6, 1); }, LNX_E_DEVICE_UNAVAILABLE, "6.1", "7.5"},
+      {"Volta on Linux, where ONNX Runtime has code but cuDNN has none",
+       [](Situation* s) {
+         UseCu12(s);
+         Machine(s, 12080, 7, 0);
+         s->driver.windows = false;
+       },
+       LNX_E_DEVICE_UNAVAILABLE, "7.0", "7.5"},
       {"RTX 50, pack cu12, driver 550",
        [](Situation* s) {
-         s->survey = Machine(12040, 12, 0);
-         s->cuda_major = 12;
-         s->runtime_version = "1.26.0";
+         UseCu12(s);
+         Machine(s, 12040, 12, 0);
        },
-       LNX_E_DRIVER, "12.0", "570.65"},
-      {"H100 on Windows",
+       LNX_E_DRIVER, "CUDA 12.4", "570.65"},
+      {"RTX 50, pack cu12, driver 570",
        [](Situation* s) {
-         s->survey = Machine(13000, 9, 0);
-         s->windows = true;
+         UseCu12(s);
+         Machine(s, 12080, 12, 0);
        },
-       LNX_E_DEVICE_UNAVAILABLE, "no code", "cu12"},
+       LNX_OK, "", ""},
+      {"H100 on Windows", [](Situation* s) { Machine(s, 13000, 9, 0); }, LNX_E_DEVICE_UNAVAILABLE, "no code", "cu12"},
+      {"H100 on Linux",
+       [](Situation* s) {
+         Machine(s, 13000, 9, 0);
+         s->driver.windows = false;
+       },
+       LNX_OK, "", ""},
+      {"H100 on Windows, a version that nobody has looked into",
+       [](Situation* s) {
+         Machine(s, 13000, 9, 0);
+         s->runtime_version = "1.29.0";
+       },
+       LNX_OK, "", ""},
   };
   for (const Row& row : rows) {
     Situation s = Usable();
@@ -191,7 +232,7 @@ TEST(Gate, PassesDoNotWaitForEachOther) {
 }
 
 TEST(Worker, JobsRunOnOneThreadInTheOrderOfAskingAndErrorsComeBack) {
-  Worker worker(0, {});
+  Worker worker({}, {});
   std::thread::id seen[2];
   for (std::thread::id& id : seen)
     worker.Run([](void* out) { *static_cast<std::thread::id*>(out) = std::this_thread::get_id(); }, &id);
@@ -212,7 +253,9 @@ TEST(Worker, JobsRunOnOneThreadInTheOrderOfAskingAndErrorsComeBack) {
 
 TEST(Worker, TicksWhileNobodyAsksAndAFailingTickHarmsNothing) {
   std::atomic<int> ticks{0};
-  Worker worker(1, [&] {
+  KeepWarmTimes times;
+  times.every = std::chrono::milliseconds(1);
+  Worker worker(times, [&] {
     if (++ticks % 2 == 0) throw std::runtime_error("no device");
   });
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
@@ -221,6 +264,27 @@ TEST(Worker, TicksWhileNobodyAsksAndAFailingTickHarmsNothing) {
   int ran = 0;
   worker.Run([](void* n) { ++*static_cast<int*>(n); }, &ran);
   EXPECT_EQ(ran, 1);
+}
+
+TEST(Worker, LetsGoAfterTheTimeThatWasAskedForAndBeginsAnewWithTheNextJob) {
+  KeepWarmTimes times;
+  times.every = std::chrono::milliseconds(1);
+  times.let_go_after = std::chrono::milliseconds(20);
+  Worker worker(times, [] {});
+  const auto settled = [&](uint64_t more_than) {  // then no tick for much longer than `every`
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    uint64_t seen = more_than;
+    do {
+      seen = worker.ticks();
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    } while ((worker.ticks() <= more_than || worker.ticks() != seen) && std::chrono::steady_clock::now() < until);
+    return worker.ticks();
+  };
+  const uint64_t before = settled(0);
+  EXPECT_GE(before, 1u);
+  EXPECT_LE(before, 21u);
+  worker.Run([](void*) {}, nullptr);
+  EXPECT_GT(settled(before), before);
 }
 
 }  // namespace

@@ -48,6 +48,17 @@ INSTANTIATE_TEST_SUITE_P(Table, Packs,
                                            Case{"", 12000, kRtx3060, "cu12"}, Case{"", 11080, kRtx3060, "cpu"},
                                            Case{"", 12000, kRtx5060, "cpu"}, Case{"", 13000, kRtx5060, "cu13"}));
 
+TEST(PackChoice, LinuxHasCodeForTheGpusOfServers) {
+  DriverFacts driver = Windows("580.95.05", 13000);
+  const Gpu h100 = Card("H100", 9, 0), a100 = Card("A100", 8, 0), b200 = Card("B200", 10, 0);
+  EXPECT_EQ(ChoosePack(driver, {h100}).pack, "cu12") << "Windows: by portable code";
+  driver.windows = false;
+  EXPECT_EQ(ChoosePack(driver, {h100}).pack, "cu13");
+  EXPECT_EQ(ChoosePack(driver, {b200}).pack, "cu12") << "cu13 has no portable code on Linux";
+  driver.version = "550.54.14", driver.cuda_version = 12040;
+  EXPECT_EQ(ChoosePack(driver, {a100}).pack, "cu12");
+}
+
 TEST(PackChoice, ThePackIsOneOfThoseThatAreOffered) {
   EXPECT_EQ(ChoosePack(Windows("580.88", 13000), {kRtx4060}, {"cpu", "cu12"}).pack, "cu12");
   EXPECT_EQ(ChoosePack(Windows("580.88", 13000), {kRtx4060}, {"cpu"}).pack, "cpu");

@@ -12,25 +12,18 @@ from lnx.manifest.families import (
     RtmdetDecode,
 )
 from lnx.manifest.models import (
-    Cast,
     ClassificationDecode,
-    Color,
-    Crop,
     FormGolden,
     Golden,
     GpuForm,
     Graph,
     Input,
     Label,
-    Layout,
     Limits,
     Manifest,
     ModelInfo,
     Nms,
-    Normalize,
-    Resize,
     Rule,
-    Scale,
     SegmentationDecode,
     TensorSpec,
     Thresholds,
@@ -40,6 +33,7 @@ from lnx.manifest.models import (
     Window,
     YoloxDecode,
 )
+from lnx.manifest.preprocessing import Cast, Color, Crop, Layout, Normalize, Resize, Scale
 from lnx.manifest.stages import ClassifyStage, OcrAngle, OcrBounds, OcrDecode, OcrDetector, OcrPadding, OcrReader
 
 __all__ = [

@@ -79,6 +79,7 @@ class CandidatesDecode(Part):
 
     kind: Literal["candidates"] = "candidates"
     boxes_in: BoxSpace = "input"
+    cut: bool = Field(False, description="nms.clip holds for this family / nms.clip 적용 여부")
     score_floor: Fraction = 0.01
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lnx.manifest import Manifest, Normalize, PpyoloeDecode, Scale, TensorSpec, YoloxDecode
-from lnx.manifest.models import PreOp
+from lnx.manifest.preprocessing import PreOp
 
 Array = NDArray[Any]
 TYPES = {
@@ -30,6 +30,14 @@ TYPES = {
     "i64": TensorProto.INT64,
     "bool": TensorProto.BOOL,
 }
+
+
+MOST = 3000  # boxes that leave a graph at most; mmdetection's 30000 would be a megabyte again
+
+
+def kept(manifest: Manifest, available: int) -> int:
+    """How many boxes leave the graph."""
+    return min(available, manifest.nms.pre_top_k, MOST)
 
 
 class Nodes:
@@ -99,7 +107,7 @@ def head(manifest: Manifest, spec: TensorSpec, ops: Sequence[PreOp], opset: int)
     return n, name
 
 
-def _finite(n: Nodes, values: Sequence[tuple[str, int]]) -> None:
+def finite(n: Nodes, values: Sequence[tuple[str, int]]) -> None:
     """[N]: 0, or NaN when any of the tensors (name, rank) holds a NaN or infinity."""
     zero = n.const(np.zeros((), np.float32))
     sums = [n.sum_of_rest(n.add("Mul", [name, zero]), rank) for name, rank in values]
@@ -109,7 +117,8 @@ def _finite(n: Nodes, values: Sequence[tuple[str, int]]) -> None:
     n.add("Identity", [total], "lnx_finite")
 
 
-def _outputs(batch: int | str, k: int) -> list[TensorSpec]:
+def candidate_outputs(batch: int | str, k: int) -> list[TensorSpec]:
+    """What ``CandidatesDecode`` reads."""
     return [
         TensorSpec(name="lnx_boxes", dtype="f32", shape=[batch, k, 4], role="boxes"),
         TensorSpec(name="lnx_scores", dtype="f32", shape=[batch, k], role="scores"),
@@ -134,7 +143,7 @@ def yolox_tail(manifest: Manifest, spec: TensorSpec, size: tuple[int, int], opse
     batch, anchors, values = spec.shape
     if not isinstance(options, YoloxDecode) or not isinstance(anchors, int) or not isinstance(values, int):
         return None
-    k = min(anchors, manifest.nms.pre_top_k)
+    k = kept(manifest, anchors)
     n = Nodes("lnx_out", opset)
     objectness, classes = n.part(spec.name, 4, 5, 2), n.part(spec.name, 5, values, 2)
     best = n.add("ArgMax", [classes], axis=2, keepdims=1)
@@ -157,8 +166,8 @@ def yolox_tail(manifest: Manifest, spec: TensorSpec, size: tuple[int, int], opse
     half = n.add("Mul", [extent, n.const(np.full((), 0.5, np.float32))])
     boxes = n.add("Concat", [n.add("Sub", [centre, half]), n.add("Add", [centre, half])], axis=2)
     _emit(n, boxes, scores, n.add("GatherElements", [best, index], axis=1), index, k)
-    _finite(n, [(spec.name, 3)])
-    return n, _outputs(batch, k)
+    finite(n, [(spec.name, 3)])
+    return n, candidate_outputs(batch, k)
 
 
 def ppyoloe_tail(manifest: Manifest, boxes: TensorSpec, scores: TensorSpec, opset: int) -> tuple[Nodes, list[TensorSpec]] | None:
@@ -169,12 +178,12 @@ def ppyoloe_tail(manifest: Manifest, boxes: TensorSpec, scores: TensorSpec, opse
         return None
     n = Nodes("lnx_out", opset)
     if options.per_anchor == "best":
-        k = min(anchors, manifest.nms.pre_top_k)
+        k = kept(manifest, anchors)
         best = n.add("ArgMax", [scores.name], axis=1, keepdims=1)
         values, index = n.top(n.add("GatherElements", [scores.name, best], axis=1), k, 2)
         labels, anchor = n.add("GatherElements", [best, index], axis=2), index
     else:
-        k = min(anchors * classes, manifest.nms.pre_top_k)
+        k = kept(manifest, anchors * classes)
         turned = n.add("Transpose", [scores.name], perm=[0, 2, 1])  # equal scores stand by anchor, then class
         values, index = n.top(n.add("Reshape", [turned, n.whole([0, anchors * classes])]), k, 1)
         anchor = n.add("Div", [index, n.whole([classes])])
@@ -182,5 +191,5 @@ def ppyoloe_tail(manifest: Manifest, boxes: TensorSpec, scores: TensorSpec, opse
     if not options.activation_in_graph:
         values = n.add("Sigmoid", [values])
     _emit(n, boxes.name, values, labels, anchor, k)
-    _finite(n, [(boxes.name, 3), (scores.name, 3)])
-    return n, _outputs(batch, k)
+    finite(n, [(boxes.name, 3), (scores.name, 3)])
+    return n, candidate_outputs(batch, k)

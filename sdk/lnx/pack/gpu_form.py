@@ -26,6 +26,7 @@ from lnx.manifest import (
     Cast,
     Color,
     Crop,
+    EfficientDetDecode,
     EnhancementDecode,
     FormGolden,
     GpuForm,
@@ -34,9 +35,11 @@ from lnx.manifest import (
     OcrDecode,
     PpyoloeDecode,
     Resize,
+    RtmdetDecode,
     TensorSpec,
     YoloxDecode,
 )
+from lnx.pack.form_anchors import efficientdet_tail, rtmdet_tail
 from lnx.pack.form_nodes import TYPES, Nodes, head, ppyoloe_tail, yolox_tail
 from lnx.pack.graph import GraphFile
 from lnx.reference import ReferenceModel
@@ -57,15 +60,24 @@ def _value(spec: TensorSpec) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(spec.name, TYPES[spec.dtype], spec.shape)
 
 
+def _input_size(manifest: Manifest) -> tuple[int, int] | None:
+    """Width and height of the input, from the graph or from what the preprocessing makes; None when neither fixes them."""
+    image = next(spec for spec in manifest.graphs[0].inputs if spec.role in (None, "image"))
+    height, width = image.shape[2:4] if image.layout == "NCHW" else image.shape[1:3]
+    if isinstance(height, int) and isinstance(width, int):
+        return width, height
+    return next((op.size for op in reversed(manifest.pre) if isinstance(op, (Resize, Crop)) and op.size), None)
+
+
 def _tail(manifest: Manifest, opset: int) -> tuple[Nodes, list[TensorSpec]] | None:
     """What sums up the outputs, where that pays."""
-    graph, options = manifest.graphs[0], manifest.decode
+    graph, options, size = manifest.graphs[0], manifest.decode, _input_size(manifest)
     if isinstance(options, YoloxDecode) and len(graph.outputs) == 1 and len(graph.outputs[0].shape) == 3:
-        image = next(spec for spec in graph.inputs if spec.role in (None, "image"))
-        sides = image.shape[2:4] if image.layout == "NCHW" else image.shape[1:3]
-        fixed = next((op.size for op in reversed(manifest.pre) if isinstance(op, (Resize, Crop)) and op.size), None)
-        size = (sides[1], sides[0]) if all(isinstance(side, int) for side in sides) else fixed
-        return None if size is None else yolox_tail(manifest, graph.outputs[0], size, opset)  # type: ignore[arg-type]
+        return None if size is None else yolox_tail(manifest, graph.outputs[0], size, opset)
+    if isinstance(options, RtmdetDecode):
+        return None if size is None else rtmdet_tail(manifest, options, size, opset)
+    if isinstance(options, EfficientDetDecode):
+        return None if size is None else efficientdet_tail(manifest, options, size, opset)
     if isinstance(options, PpyoloeDecode) and not options.nms_in_graph:
         by_role = {spec.role: spec for spec in graph.outputs}
         boxes, scores = by_role.get("boxes"), by_role.get("scores")
@@ -106,9 +118,11 @@ def make_form(manifest: Manifest, graph: GraphFile) -> FormFile | str:
     piece.ClearField("name")
     decode: Any = None
     if tail:
-        assert isinstance(manifest.decode, (YoloxDecode, PpyoloeDecode))
-        space = manifest.decode.boxes_in if isinstance(manifest.decode, PpyoloeDecode) else "input"
-        decode = CandidatesDecode(boxes_in=space, score_floor=manifest.decode.score_floor)
+        own = manifest.decode
+        assert isinstance(own, (YoloxDecode, PpyoloeDecode, RtmdetDecode, EfficientDetDecode))
+        space = own.boxes_in if isinstance(own, PpyoloeDecode) else "input"
+        cut = isinstance(own, (RtmdetDecode, EfficientDetDecode))
+        decode = CandidatesDecode(boxes_in=space, score_floor=own.score_floor, cut=cut)
     form = GpuForm(inputs=inputs, outputs=outputs, pre=[*pixel_ops, Cast(to="u8"), *layout], decode=decode)
     return FormFile(form, piece.SerializeToString())
 

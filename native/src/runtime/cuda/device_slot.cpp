@@ -47,10 +47,8 @@ class DeviceSlot final : public Slot::State, public SlotOnDevice {
              LNX_E_DEVICE_UNAVAILABLE, "CreateMemoryInfo");
     memory_ = Owned<OrtMemoryInfo>(info, runtime.ort.ReleaseMemoryInfo);
     WithGate([&] { Allocate(input_shapes); });
-    graph_ = gpu_.graph && !any_open;
-    if (gpu_.graph && any_open) gpu_.why_no_graph = "an output has a shape that depends on the image";
-    Configure("disable_synchronize_execution_providers", any_open ? "0" : "1");
-    if (gpu_.graph) Configure("gpu_graph_id", graph_ ? std::to_string(gpu_.NextGraphId()) : "-1");
+    may_learn_ = gpu_.graph && any_open;
+    UseGraph(gpu_.graph && !any_open);
   }
 
   ~DeviceSlot() override {
@@ -126,6 +124,15 @@ class DeviceSlot final : public Slot::State, public SlotOnDevice {
     prepared_.clear();
   }
 
+  // With a graph of its own, when the session has one left.
+  void UseGraph(bool wanted) {
+    const int id = wanted ? gpu_.NextGraphId() : kNoGraph;
+    graph_ = id != kNoGraph;
+    runs_ = 0;
+    Configure("disable_synchronize_execution_providers", any_open ? "0" : "1");
+    if (gpu_.graph) Configure("gpu_graph_id", std::to_string(id));
+  }
+
   void Configure(const char* key, const std::string& value) {
     CheckOrt(runtime.ort, runtime.ort.AddRunConfigEntry(run_options.get(), key, value.c_str()), LNX_E_INTERNAL, key);
   }
@@ -169,6 +176,11 @@ class DeviceSlot final : public Slot::State, public SlotOnDevice {
     const std::vector<int64_t> shape = FixedShape(io, input_shapes);
     outputs_.emplace_back();
     if (shape.empty() && !io.shape.empty()) return LeaveOutputOpen(index);
+    Close(index, shape);
+  }
+
+  void Close(size_t index, const std::vector<int64_t>& shape) {
+    const IoInfo& io = model.outputs[index];
     const size_t bytes = ElementsOf(shape) * manifest::DTypeBytes(io.dtype);
     outputs_.back() = Mirror(bytes);
     Tensor& tensor = outputs[index];
@@ -178,7 +190,36 @@ class DeviceSlot final : public Slot::State, public SlotOnDevice {
     BindOutput(index, MakeValue(memory_.get(), Address(outputs_.back().device), bytes, shape, io.dtype));
   }
 
+  // What the first run told of its outputs holds for all runs of this slot, whose inputs have fixed shapes, unless the model has
+  // outputs that depend on the image; then a later run fails and Reopen takes it back.
+  void Learn() {
+    may_learn_ = false;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (open[i] && outputs[i].Elements() == 0) return;
+    }
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (!open[i]) continue;
+      const Tensor& known = outputs[i];
+      Close(i, std::vector<int64_t>(known.shape, known.shape + known.rank));
+      learned_.push_back(i);
+      open[i] = false;
+    }
+    opened.clear();
+    any_open = false;
+    UseGraph(true);
+  }
+
+  void Reopen() {
+    for (const size_t i : learned_) {
+      LeaveOutputOpen(i);
+      outputs_[i] = {};
+    }
+    learned_.clear();
+    UseGraph(false);
+  }
+
   void RunOnWorker() {
+    if (may_learn_ && runs_ > 0) WithGate([&] { Learn(); });
     if (gpu_.creating) return Work();
     if (graph_ && runs_ < kSetUpRuns) {
       const CaptureGate::Alone alone(CaptureGate::Get());
@@ -210,19 +251,21 @@ class DeviceSlot final : public Slot::State, public SlotOnDevice {
     ++runs_;
   }
 
-  // A capture that fails although it worked when the model was loaded: once without, and from then on.
+  // A capture that fails although it worked when the model was loaded, or a shape that changed: once without, and from then on.
   void Infer() {
     try {
       RunBound(deadline_);
     } catch (const Error& error) {
-      if (!graph_ || runs_ >= kSetUpRuns || gpu_.creating || error.status() == LNX_E_DEVICE_MEMORY ||
-          error.status() == LNX_E_DEADLINE) {
-        throw;
-      }
-      graph_ = false;
-      Configure("gpu_graph_id", "-1");
+      const bool capturing = graph_ && runs_ < kSetUpRuns && !gpu_.creating;
+      if ((!capturing && learned_.empty()) || error.status() == LNX_E_DEVICE_MEMORY || error.status() == LNX_E_DEADLINE) throw;
+      if (gpu_.creating) gpu_.why_no_graph = error.finding().found;
       Say(ORT_LOGGING_LEVEL_WARNING,
-          std::string("this batch size runs without a CUDA graph, a little slower: ") + error.finding().found);
+          std::string("this input shape runs without a CUDA graph, a little slower: ") + error.finding().found);
+      if (learned_.empty()) {
+        UseGraph(false);
+      } else {
+        Reopen();
+      }
       RunBound(deadline_);
     }
   }
@@ -310,8 +353,10 @@ class DeviceSlot final : public Slot::State, public SlotOnDevice {
   std::vector<Prepared> prepared_;
   OwnEvent begin_, copied_, ran_, finished_, done_;
   bool graph_ = false;
-  int runs_ = 0;
-  int64_t deadline_ = 0;  // of the run that is asked for
+  bool may_learn_ = false;       // shapes of open outputs from the first run
+  std::vector<size_t> learned_;  // outputs whose shapes were learnt
+  int runs_ = 0;                 // since the slot was set up as it is
+  int64_t deadline_ = 0;         // of the run that is asked for
 };
 
 }  // namespace

@@ -10,18 +10,23 @@ constexpr unsigned kWarmFloats = 1 << 14;
 
 }  // namespace
 
-GpuSession::GpuSession(int on, bool as_graph, uint32_t keep_warm_ms)
+GpuSession::GpuSession(int on, bool as_graph, const KeepWarmTimes& keep_warm)
     : device(on), graph(as_graph), stream(MakeStream(on)), staging(on) {
   std::function<void()> tick;
-  if (keep_warm_ms > 0) {
+  if (keep_warm.every.count() > 0) {
     warm_stream_ = MakeStream(device);
     warm_memory_ = AllocateOnDevice(device, kWarmFloats * sizeof(float));
     tick = [this] { Tick(); };
   }
-  worker = std::make_unique<Worker>(keep_warm_ms, std::move(tick));
+  worker = std::make_unique<Worker>(keep_warm, std::move(tick));
 }
 
 GpuSession::~GpuSession() { worker.reset(); }
+
+int GpuSession::NextGraphId() {
+  const int id = next_graph_id_.fetch_add(1);
+  return id <= kMostGraphs ? id : kNoGraph;
+}
 
 void GpuSession::Tick() {
   if (creating) return;

@@ -11,9 +11,11 @@
 
 namespace lnx::runtime::cuda {
 
+constexpr int kNoGraph = -1, kMostGraphs = 32;
+
 class GpuSession {
  public:
-  GpuSession(int device, bool graph, uint32_t keep_warm_ms);
+  GpuSession(int device, bool graph, const KeepWarmTimes& keep_warm);
   ~GpuSession();  // its thread first
 
   const int device;
@@ -25,7 +27,9 @@ class GpuSession {
   uint64_t bytes = 0;  // that the model took from the device
   std::unique_ptr<Worker> worker;
 
-  int NextGraphId() { return next_graph_id_.fetch_add(1); }
+  // kNoGraph when the session has as many as it may: ONNX Runtime keeps each until the session ends, and shapes may come without
+  // end.
+  int NextGraphId();
 
  private:
   void Tick();

@@ -1,16 +1,9 @@
 #include "runtime/cuda/worker.h"
 
-#include <chrono>
-
 namespace lnx::runtime::cuda {
-namespace {
 
-constexpr std::chrono::minutes kLetGoAfter{10};
-
-}  // namespace
-
-Worker::Worker(uint32_t keep_warm_ms, std::function<void()> tick)
-    : keep_warm_ms_(keep_warm_ms), tick_(std::move(tick)), thread_([this] { Loop(); }) {}
+Worker::Worker(const KeepWarmTimes& times, std::function<void()> tick)
+    : times_(times), tick_(std::move(tick)), thread_([this] { Loop(); }) {}
 
 Worker::~Worker() {
   {
@@ -34,11 +27,11 @@ void Worker::Run(void (*function)(void*), void* argument) {
 
 void Worker::WaitForWork(std::unique_lock<std::mutex>& lock) {
   const auto ready = [this] { return first_ != nullptr || stopping_; };
-  if (keep_warm_ms_ == 0 || !tick_) return work_.wait(lock, ready);
-  const auto let_go = std::chrono::steady_clock::now() + kLetGoAfter;
+  if (times_.every.count() == 0 || !tick_) return work_.wait(lock, ready);
+  const auto let_go = std::chrono::steady_clock::now() + times_.let_go_after;
   while (!ready()) {
     if (std::chrono::steady_clock::now() > let_go) return work_.wait(lock, ready);
-    if (work_.wait_for(lock, std::chrono::milliseconds(keep_warm_ms_), ready)) return;
+    if (work_.wait_for(lock, times_.every, ready)) return;
     lock.unlock();
     try {
       tick_();

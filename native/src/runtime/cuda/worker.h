@@ -2,12 +2,13 @@
 // a new thread would warm up and capture again. Jobs come in the order of asking.
 //
 // Between jobs the thread sleeps, or every keep-warm interval does a little work on the GPU, so that its clocks stay up while the
-// line pauses; after ten minutes without a job it lets them go.
+// line pauses; after a while without a job it lets them go.
 //
 // Nothing is allocated per job.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -17,10 +18,15 @@
 
 namespace lnx::runtime::cuda {
 
+struct KeepWarmTimes {
+  std::chrono::milliseconds every{0};  // 0 = never
+  std::chrono::milliseconds let_go_after{std::chrono::minutes(10)};
+};
+
 class Worker {
  public:
-  // tick: does a little work on the GPU, at most every keep_warm_ms milliseconds (0 = never).
-  Worker(uint32_t keep_warm_ms, std::function<void()> tick);
+  // tick: does a little work on the GPU.
+  Worker(const KeepWarmTimes& times, std::function<void()> tick);
   ~Worker();  // after the jobs that were asked for
 
   // Runs function(argument) on the thread and waits. What it throws is thrown here.
@@ -39,7 +45,7 @@ class Worker {
   void Loop();
   void WaitForWork(std::unique_lock<std::mutex>& lock);
 
-  const uint32_t keep_warm_ms_;
+  const KeepWarmTimes times_;
   const std::function<void()> tick_;
   std::mutex mutex_;
   std::condition_variable work_, done_;

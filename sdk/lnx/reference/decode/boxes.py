@@ -68,6 +68,17 @@ def chosen(manifest: Manifest, scores: Array, per_anchor: str, floor: float) -> 
     return [(int(a), int(c)) for a, c in zip(*(scores >= limit).nonzero(), strict=True)]
 
 
+def cut(manifest: Manifest, boxes: Array, g: Geometry) -> Array:
+    """Boxes ``[A, 4]`` cut where the image ends in the input, or at the input's borders, when ``nms.clip`` says so."""
+    if not manifest.nms.clip:
+        return boxes
+    low = [(g.part[0] - g.shift_x) / g.factor_x, (g.part[1] - g.shift_y) / g.factor_y] * 2
+    high = [(g.part[0] + g.part[2] - g.shift_x) / g.factor_x, (g.part[1] + g.part[3] - g.shift_y) / g.factor_y] * 2
+    if manifest.nms.clip_to == "input":
+        low, high = [0.0] * 4, [float(side) for side in g.input] * 2
+    return np.clip(boxes, low, high)
+
+
 def detect(
     manifest: Manifest,
     boxes: Array,
@@ -79,11 +90,7 @@ def detect(
 ) -> list[Found]:
     """Suppression of ``pairs`` (anchor, class) over ``boxes`` ``[A, 4]`` and ``scores`` ``[A, C]``; ``clip``: boxes are cut first."""
     if clip and manifest.nms.clip:
-        low = [(g.part[0] - g.shift_x) / g.factor_x, (g.part[1] - g.shift_y) / g.factor_y] * 2
-        high = [(g.part[0] + g.part[2] - g.shift_x) / g.factor_x, (g.part[1] + g.part[3] - g.shift_y) / g.factor_y] * 2
-        if manifest.nms.clip_to == "input":
-            low, high = [0.0] * 4, [float(side) for side in g.input] * 2
-        boxes = np.clip(boxes, low, high)
+        boxes = cut(manifest, boxes, g)
         pairs = [(a, c) for a, c in pairs if boxes[a][2] > boxes[a][0] and boxes[a][3] > boxes[a][1]]
     pairs = sorted(pairs, key=lambda p: (-scores[p], p))[: manifest.nms.pre_top_k]
     anchors, classes = [a for a, _ in pairs], [c for _, c in pairs]
