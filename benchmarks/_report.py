@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for scripts that import onnxruntime themselves
 
 
 def testing() -> ModuleType:

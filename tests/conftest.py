@@ -25,6 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 ROOT = Path(__file__).resolve().parents[1]
 TEXTURE_LABELS = ["dark", "bright"]
 SLOW_SECONDS = 3600
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for tests that import onnxruntime themselves
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -110,6 +111,26 @@ def segmenter(path: Path, side: int = 64) -> Path:
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, side, side])
     return save_model(path, nodes, weights, [x], [y])
+
+
+def rows_by_brightness(path: Path) -> Path:
+    """PP-YOLOE's rows, one for a black picture and five for a white one: the shape of the output depends on the image."""
+    rows = np.array([[k % 2, 0.9, 10 * k, 10, 10 * k + 8, 18] for k in range(5)], np.float32)
+    limits = np.array([-1, 0.3, 0.5, 0.7, 0.9], np.float32)
+    weights = [numpy_helper.from_array(rows, "rows_of_all"), numpy_helper.from_array(limits, "limits")]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0),
+        helper.make_node("Greater", ["mean", "limits"], ["on"]),
+        helper.make_node("Compress", ["rows_of_all", "on"], ["rows"], axis=0),
+        helper.make_node("Cast", ["on"], ["ones"], to=TensorProto.INT32),
+        helper.make_node("ReduceSum", ["ones"], ["counts"], keepdims=1),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 64, 64])
+    outputs = [
+        helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", 6]),
+        helper.make_tensor_value_info("counts", TensorProto.INT32, [1]),
+    ]
+    return save_model(path, nodes, weights, [x], outputs)
 
 
 def fixed_detector(path: Path, rows: list[list[float]], side: int = 64) -> Path:

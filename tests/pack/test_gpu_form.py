@@ -25,7 +25,7 @@ from lnx.reference.preprocess import preprocess
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "decode"))
-from cases import heads
+from cases import heads as random_heads
 
 Array = np.ndarray[Any, Any]
 
@@ -118,10 +118,8 @@ def mixed(path: Path, outputs: list[tuple[str, Array]], batch: int | str = "N") 
 
 @pytest.mark.parametrize("per_anchor", ["best", "all"])
 @pytest.mark.parametrize("kind", ["rtmdet maps", "rtmdet flat", "efficientdet maps", "efficientdet flat"])
-def test_heads_of_several_levels_are_summed_up(
-    tmp_path: Path, packed: Packer, keys: tuple[Path, Path], kind: str, per_anchor: str
-) -> None:
-    part, outputs = heads(np.random.default_rng(5), kind)
+def test_heads_of_several_levels_are_summed_up(tmp_path: Path, packed: Packer, keys: tuple[Path, Path], kind: str, per_anchor: str) -> None:
+    part, outputs = random_heads(np.random.default_rng(5), kind)
     more: dict[str, Any] = {"classes_per_anchor": per_anchor, "threshold": 0.2, "mean": [0.0], "std": [1.0], "batch": [1, 3]}
     more |= {"distances": part["distances"]} if "distances" in part else {}
     more |= {"coding": part["coding"]} if "coding" in part else {}
@@ -143,7 +141,7 @@ def test_heads_of_several_levels_are_summed_up(
 
 
 def test_maps_that_do_not_fit_their_strides_keep_the_plain_outputs(tmp_path: Path, packed: Packer) -> None:
-    part, outputs = heads(np.random.default_rng(5), "rtmdet maps")
+    part, outputs = random_heads(np.random.default_rng(5), "rtmdet maps")
     graph = read_graph(mixed(tmp_path / "m.onnx", outputs))
     report = packed(tmp_path / "m.onnx", part["kind"], ["a", "b", "c"], pictures(1))[1]
     manifest = report.manifest.model_copy(deep=True)

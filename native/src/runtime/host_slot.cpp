@@ -51,7 +51,8 @@ class HostSlot final : public Slot::State {
 
   void RunIdle() noexcept override {
     if (Cores::OfProcess().in_use() > 0 || !Cores::OfProcess().TryTake(&model.cores)) return;
-    OrtStatus* status = runtime.ort.RunWithBinding(model.session.get(), run_options.get(), binding.get());
+    OrtStatus* status = ForgetOpenOutputs();
+    if (status == nullptr) status = runtime.ort.RunWithBinding(model.session.get(), run_options.get(), binding.get());
     if (status != nullptr) runtime.ort.ReleaseStatus(status);  // what is wrong is told by the next real run
     Cores::OfProcess().Give(&model.cores);
   }

@@ -72,7 +72,7 @@ std::string Lower(std::string text) {
 std::string TooOldVisualC(const LibraryFile& file, const std::string& path) {
   constexpr char kName[] = "msvcp140.dll", kFloor[] = "14.40";
   const bool uses =
-      std::any_of(file.needed.begin(), file.needed.end(), [](const std::string& name) { return Lower(name) == kName; });
+      std::any_of(file.needed.begin(), file.needed.end(), [&](const std::string& name) { return Lower(name) == kName; });
   if (!uses) return "";
   const std::string version = platform::LibraryVersion(kName, platform::ParentPath(path));
   if (version.empty() || VersionAtLeast(version, kFloor)) return "";

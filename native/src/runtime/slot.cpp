@@ -82,11 +82,22 @@ void Slot::State::BindOutput(size_t index, OrtValue* value) {
 
 void Slot::State::LeaveOutputOpen(size_t index) {
   open[index] = any_open = true;
-  CheckOrt(runtime.ort, runtime.ort.BindOutputToDevice(binding.get(), model.outputs[index].name.c_str(), runtime.cpu),
-           LNX_E_INFERENCE, "BindOutputToDevice");
+  // Bound here too, although every run does it: ONNX Runtime lists bound outputs in the order of their first binding.
+  CheckOrt(runtime.ort, ForgetOpenOutputs(), LNX_E_INFERENCE, "BindOutputToDevice");
+}
+
+OrtStatus* Slot::State::ForgetOpenOutputs() {
+  if (!any_open) return nullptr;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!open[i]) continue;
+    OrtStatus* status = runtime.ort.BindOutputToDevice(binding.get(), model.outputs[i].name.c_str(), runtime.cpu);
+    if (status != nullptr) return status;
+  }
+  return nullptr;
 }
 
 void Slot::State::RunBound(int64_t deadline) {
+  CheckOrt(runtime.ort, ForgetOpenOutputs(), LNX_E_INFERENCE, "BindOutputToDevice");
   DeadlineWatch watch(runtime.ort, run_options.get(), deadline);
   OrtStatus* status = runtime.ort.RunWithBinding(model.session.get(), run_options.get(), binding.get());
   const bool late = watch.Disarm();

@@ -25,6 +25,8 @@ struct Slot::State {
   void BindInput(size_t index, OrtValue* value);
   void BindOutput(size_t index, OrtValue* value);
   void LeaveOutputOpen(size_t index);  // its shape is known after the run; it comes to the CPU
+  // ONNX Runtime keeps what it made for an open output and would want the next run's to have the same shape. Before every run.
+  OrtStatus* ForgetOpenOutputs();
   // Runs; errors in our words. LNX_E_DEADLINE.
   void RunBound(int64_t deadline);
   void ReadOpenOutputs();

@@ -1,4 +1,4 @@
-"""The ops that turn an image into the input of a model: an ordered list in the manifest, each with everything that its result depends on."""
+"""The ops that turn an image into the input of a model: an ordered list, each op with everything that its result depends on."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ Runs in a process that does not use the core: two copies of ONNX Runtime in one 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ class ReferenceModel:
     """An ONNX file run by the ``onnxruntime`` package on the CPU; ``others`` are the further graphs by their ids."""
 
     def __init__(self, onnx: str | Path, threads: int = 0, others: Mapping[str, str | Path] | None = None, dictionary: str = "") -> None:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # its official Linux builds from 1.29 on report home unless told not to before they load
         import onnxruntime
 
         self.version: str = onnxruntime.__version__

@@ -182,12 +182,12 @@ class DeviceSlot final : public Slot::State, public SlotOnDevice {
   void Close(size_t index, const std::vector<int64_t>& shape) {
     const IoInfo& io = model.outputs[index];
     const size_t bytes = ElementsOf(shape) * manifest::DTypeBytes(io.dtype);
-    outputs_.back() = Mirror(bytes);
+    outputs_[index] = Mirror(bytes);
     Tensor& tensor = outputs[index];
-    tensor.data = outputs_.back().host.get();
+    tensor.data = outputs_[index].host.get();
     tensor.rank = static_cast<int32_t>(shape.size());
     for (size_t d = 0; d < shape.size(); ++d) tensor.shape[d] = shape[d];
-    BindOutput(index, MakeValue(memory_.get(), Address(outputs_.back().device), bytes, shape, io.dtype));
+    BindOutput(index, MakeValue(memory_.get(), Address(outputs_[index].device), bytes, shape, io.dtype));
   }
 
   // What the first run told of its outputs holds for all runs of this slot, whose inputs have fixed shapes, unless the model has
