@@ -7,8 +7,8 @@
 #endif
 
 #include <algorithm>
-#include <type_traits>
 #include <cstring>
+#include <type_traits>
 
 #include "base/platform.h"
 #include "image/plan.h"
