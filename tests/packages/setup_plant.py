@@ -31,11 +31,12 @@ class Pc:
 
     def __init__(self, wine: Wine, step: Path) -> None:
         self.wine, self._step = wine, step
+        self.settings: dict[str, str] = {}  # variables for every program
         self.folder = wine.prefix / "drive_c/설치 폴더/LNX Edge"
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"LNX_LANG": "en"}
+        return {"LNX_LANG": "en", **self.settings}
 
     @property
     def log(self) -> Path:

@@ -112,6 +112,7 @@ def test_an_old_visual_cpp_runtime_is_told_and_brought_up_to_date_when_its_setup
     pc = pc_with_old
     library = pc.wine.system32 / "msvcp140.dll"
     before = library.read_bytes() if library.exists() else None
+    pc.settings["WINEDLLOVERRIDES"] = wine.OVERRIDES + ";msvcp140=n"  # the file, not Wine's own
     try:
         runtime_of(29, library, tmp_path)
         status, told = pc.step("vcruntime")
@@ -127,6 +128,7 @@ def test_an_old_visual_cpp_runtime_is_told_and_brought_up_to_date_when_its_setup
         assert (pc.wine.prefix / "drive_c/vc_redist.txt").read_text("ascii").split() == ["/install", "/quiet", "/norestart"]
         assert pc.step("vcruntime")[1]["code"] == "new-enough"
     finally:
+        pc.settings.clear()
         library.unlink(missing_ok=True)
         if before is not None:
             library.write_bytes(before)
