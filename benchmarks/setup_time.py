@@ -19,7 +19,7 @@ from _report import ROOT, claim, report
 
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests/packages"))
-from setup_plant import Pc, second_prefix
+from setup_plant import Pc
 
 from installer import onedir, setup
 from installer.packs import command
@@ -51,7 +51,7 @@ def main() -> None:
             inputs, output = setup.Inputs(sdk, programs, packs), folder / f"lnx-edge-{version}-setup.exe"
             made[version] = setup.build(inputs, output, version=version, compressor="zlib", work=folder / version)
             rows.append({"step": f"build {version}", "s": round(time.monotonic() - begin, 1), "MB": round(output.stat().st_size / 1e6, 1)})
-        prefix = second_prefix(windows.PREFIX, windows.PREFIX.with_name("setup-prefix")).prefix
+        prefix = wine.copied(windows.PREFIX, windows.PREFIX.with_name("setup-prefix"))
         pc = Pc(wine.Wine(prefix, wine.KOREAN), setup.STEP)
         try:
             pc.wipe()

@@ -23,7 +23,7 @@ from installer.packs import command as packs_command  # noqa: E402
 from tools.dev import windows, wine  # noqa: E402
 from tools.dev.wine import BINARIES, Wine, windows_path  # noqa: E402
 
-from .setup_plant import NEW, OLD, SMALL, Pc, check_whole, second_prefix  # noqa: E402
+from .setup_plant import NEW, OLD, SMALL, Pc, check_whole  # noqa: E402
 
 CHOICES = (onedir.PROGRAMS, onedir.QUICK)  # all programs where they are made, else those that CI makes
 REQUIRED = os.environ.get("LNX_PACKAGES") == "required"
@@ -36,6 +36,11 @@ def made_for_windows() -> Path:
     if not (folder / "lnx-agent.exe").exists() and not REQUIRED:
         pytest.skip("not made: python3 dev.py package --only windows")
     return folder
+
+
+def packaged_for_linux() -> Path:
+    """build/dist/linux/lnx-edge, or what CI makes of it."""
+    return next((one for one in map(onedir.folder_of, ["linux"] * 2, CHOICES) if one.is_dir()), onedir.folder_of("linux"))
 
 
 def need(programs: Path, program: str) -> None:
@@ -113,8 +118,8 @@ def setups(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def shared_pc(setups: dict[str, Path]) -> Iterator[Pc]:
-    prefix = second_prefix(windows.PREFIX, windows.PREFIX.with_name("setup-prefix"))
-    pc = Pc(wine.Wine(prefix.prefix, wine.KOREAN), setup.STEP)
+    prefix = wine.copied(windows.PREFIX, wine.of_this_worker(windows.PREFIX.with_name("setup-prefix")))
+    pc = Pc(Wine(prefix, wine.KOREAN), setup.STEP)
     yield pc
     pc.wine.stop()
 

@@ -118,15 +118,6 @@ class Pc:
         self.log.unlink(missing_ok=True)
 
 
-def second_prefix(first: Path, target: Path) -> Wine:
-    """A copy of a prefix by hard links, whose processes can be killed without harm to the first one's. Wine replaces its registry files and
-    never writes into them."""
-    if not (target / "lnx-ready").exists():
-        shutil.rmtree(target, ignore_errors=True)
-        subprocess.run(["cp", "-al", str(first), str(target)], check=True)
-    return Wine(target)
-
-
 def wait_until(condition: object, seconds: float = LONG) -> None:
     """Waits for a condition, not for a time."""
     end = time.monotonic() + seconds

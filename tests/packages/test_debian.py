@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from agent_plant import RunningReceiver, agent_toml, receiver_settings, wait_for
 
-from installer import debian, onedir
+from installer import debian
 
-from .conftest import CHOICES, REQUIRED
+from .conftest import REQUIRED, packaged_for_linux
 from .linux_machine import LinuxMachine
 from .windows_plant import Program
 
@@ -24,7 +24,7 @@ LONG = 60.0
 @pytest.fixture(scope="module")
 def made_for_linux() -> Path:
     """build/dist/linux/lnx-edge."""
-    folder = next((one for one in map(onedir.folder_of, ["linux"] * 2, CHOICES) if one.is_dir()), onedir.folder_of("linux"))
+    folder = packaged_for_linux()
     if not (folder / "lnx-agent").exists() and not REQUIRED:
         pytest.skip("not made: python3 dev.py package --only deb")
     return folder

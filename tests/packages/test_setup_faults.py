@@ -107,6 +107,6 @@ def cut(pc: Pc, setups: dict[str, Path], chance: random.Random) -> None:
 cut.longest = 8.0  # type: ignore[attr-defined]  # seconds that an upgrade takes; learnt
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 22))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=[pytest.mark.slow, pytest.mark.timeout(1200)]) for seed in range(2, 22))])
 def test_a_power_cut_in_an_upgrade_leaves_the_old_or_the_new_version(pc_with_old: Pc, setups: dict[str, Path], seed: int) -> None:
     cut(pc_with_old, setups, random.Random(seed))

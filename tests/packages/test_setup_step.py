@@ -67,7 +67,7 @@ def held(pc: Pc, scanner: Path, path: str, seconds: float = 0) -> subprocess.Pop
     return holder
 
 
-@pytest.mark.parametrize("seconds", [3.0, pytest.param(60.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [3.0, pytest.param(60.0, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])])
 def test_a_scanner_that_holds_a_file_is_waited_for(shared_pc: Pc, scanner: Path, seconds: float) -> None:
     """Files that are replaced and files that are hashed, each held for a while."""
     drive = shared_pc.wine.prefix / "drive_c/스캐너"

@@ -68,13 +68,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", params=list(LOCALES))
 def in_locale(request: pytest.FixtureRequest) -> Wine:
     """Wine in UTF-8, and in code page 949 as on a Korean PC."""
-    return Wine(windows.PREFIX, LOCALES[request.param])
+    return Wine(wine.of_this_worker(windows.PREFIX), LOCALES[request.param])
 
 
 @pytest.fixture(scope="session")
 def korean() -> Wine:
     """Wine in code page 949, for what needs no second locale."""
-    return Wine(windows.PREFIX, wine.KOREAN)
+    return Wine(wine.of_this_worker(windows.PREFIX), wine.KOREAN)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from tools.dev import machine, windows_assets, windows_wheel, wine, wine_chroot
-from tools.dev.machine import PYTHON, ROOT, run, say
+from tools.dev.machine import ROOT, say
 
 BUILD = ROOT / "build/mingw"
 WHEELS = BUILD / "wheel/dist"
@@ -20,6 +20,7 @@ SETUP_TESTS = tuple(
     f"tests/packages/{name}.py"
     for name in ("test_packs", "test_setup", "test_setup_faults", "test_setup_pack", "test_setup_services", "test_setup_step")
 )  # need the cross-build and no packaged programs
+PREFIX_COPIES = ("prefix-gw1", "setup-prefix", "setup-prefix-gw1")  # two tests at a time, each with its own Windows
 DEBIAN13 = windows_assets.FOLDER / "debian-13"  # with Wine 10, for licences and dongles
 PREFIX10 = windows_assets.FOLDER / "prefix-10"
 
@@ -32,6 +33,8 @@ def prepare() -> None:
     machine.cmake("release")
     wheel = make_wheel()
     windows_assets.install_our_wheel(wheel)
+    for name in PREFIX_COPIES:
+        wine.copied(PREFIX, PREFIX.with_name(name))
 
 
 def make_wheel() -> Path:
@@ -66,13 +69,16 @@ def nightly() -> None:
 
 
 def run_tests(extra: list[str]) -> None:
+    from tools.dev import checks
+
     prepare()
     say("tests of the Windows build")
     env = {"LNX_BUILD_DIR": str(machine.ROOT / "build/release"), "LNX_WINDOWS": "required", "LNX_PACKAGES": "required"}
     try:
-        run([PYTHON, "-m", "pytest", "-q", "tests/windows", *SETUP_TESTS, *extra], env=env)
+        checks.pytest_run("-n", "2", "--dist", "loadfile", "tests/windows", *SETUP_TESTS, *extra, env=env)
     finally:
-        wine.Wine(PREFIX).stop()
+        for prefix in (PREFIX, *(PREFIX.with_name(name) for name in PREFIX_COPIES)):
+            wine.Wine(prefix).stop()
 
 
 def command(options: argparse.Namespace) -> None:

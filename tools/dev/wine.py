@@ -125,6 +125,22 @@ def make_prefix(prefix: Path, ucrtbase: Path) -> Wine:
     return wine
 
 
+def copied(prefix: Path, target: Path) -> Path:
+    """A copy of a prefix by hard links, whose processes can be ended without harm to the first one's. Wine replaces its registry files and
+    never writes into them. Kept as long as the first one is the one that it was made of. Returns ``target``."""
+    ready, ours = prefix / "lnx-ready", target / "lnx-ready"
+    if not ours.exists() or not ready.samefile(ours):
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run(["cp", "-al", str(prefix), str(target)], check=True)
+    return target
+
+
+def of_this_worker(prefix: Path) -> Path:
+    """The prefix of this process where pytest-xdist runs several: one's own, so that nobody's Windows changes under a test."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    return prefix if worker == "gw0" else prefix.with_name(f"{prefix.name}-{worker}")
+
+
 def fill_prefix(wine: Wine, ucrtbase: Path) -> None:
     """Makes the prefix of `wine`, unless it is there."""
     done = wine.prefix / "lnx-ready"
