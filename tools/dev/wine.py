@@ -61,7 +61,7 @@ class Wine:
         *command: str | Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        timeout: float = 120,
+        timeout: float = 280,
         check: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         """Runs a program. Path arguments become Windows paths, text stays as it is. Exit codes are modulo 256."""
