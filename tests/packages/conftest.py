@@ -120,6 +120,7 @@ def setups(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def shared_pc(setups: dict[str, Path]) -> Iterator[Pc]:
     prefix = wine.copied(windows.PREFIX, wine.of_this_worker(windows.PREFIX.with_name("setup-prefix")))
     pc = Pc(Wine(prefix, wine.KOREAN), setup.STEP)
+    pc.name_the_user()
     yield pc
     pc.wine.stop()
 

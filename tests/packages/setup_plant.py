@@ -40,7 +40,18 @@ class Pc:
 
     @property
     def log(self) -> Path:
-        return next(self.wine.prefix.glob("drive_c/users/*/Temp/lnx-edge-setup.log"), self.wine.prefix / "no log")
+        return self.wine.prefix / "drive_c/users/홍길동/Temp/lnx-edge-setup.log"
+
+    def name_the_user(self) -> None:
+        """A user with a Korean name, as far as a setup sees one: its folder of temporary files, where it unpacks itself and logs."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        values = "".join(f'"{name}"="C:\\\\users\\\\홍길동\\\\Temp"\r\n' for name in ("TEMP", "TMP"))
+        self._write_registry(f"[HKEY_CURRENT_USER\\Environment]\r\n{values}")
+
+    def _write_registry(self, text: str) -> None:
+        file = self.wine.prefix / "drive_c/change.reg"
+        file.write_text(f"Windows Registry Editor Version 5.00\r\n\r\n{text}", encoding="utf-16")
+        self.wine.run("regedit", "/S", "C:\\change.reg", env=self.environment, check=True)
 
     def setup(self, program: Path, answers: str = "", *words: str) -> int:
         """Runs a setup program silently; its exit status."""
@@ -109,10 +120,7 @@ class Pc:
         """As before the first installation."""
         if self.folder.parent.exists() or self.version:
             self.wine.stop()
-            text = "".join(f"[-HKEY_LOCAL_MACHINE\\{key}]\r\n" for key in OURS)
-            file = self.wine.prefix / "drive_c/wipe.reg"
-            file.write_text(f"Windows Registry Editor Version 5.00\r\n\r\n{text}", encoding="utf-16")
-            self.wine.run("regedit", "/S", "C:\\wipe.reg", env=self.environment, check=True)
+            self._write_registry("".join(f"[-HKEY_LOCAL_MACHINE\\{key}]\r\n" for key in OURS))
         shutil.rmtree(self.folder.parent, ignore_errors=True)
         shutil.rmtree(self.wine.prefix / "drive_c/ProgramData/LNX", ignore_errors=True)
         self.log.unlink(missing_ok=True)

@@ -28,7 +28,10 @@ def filled(data: Path, work: ParquetProcess | None = None) -> Historian:
 
 
 def content(store: Historian) -> list[tuple[object, ...]]:
-    return [(row.seq, *row.sample, row.tag) for row in store.rows_after(0, 1000)]
+    found: list[tuple[object, ...]] = []
+    while rows := store.rows_after(len(found), 1000):
+        found += [(row.seq, *row.sample, row.tag) for row in rows]
+    return found
 
 
 def test_on_linux_it_rolls_what_the_collector_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,7 +231,8 @@ typedef struct LnxInitOptions {
   uint32_t cpu_threads;        /* threads of one CPU inference, 0 = one per physical core */
   uint32_t max_batch;          /* largest n of LnxRun, 1..64; 0 = as the manifest declares */
   uint32_t queue_depth;        /* runs LnxSubmit may hold, 1..1024; 0 = 8 */
-  const char* runtime_dir; /* folder of the ONNX Runtime library; NULL = search (LNX_RUNTIME_DIR, own folder, Python package) */
+  const char* runtime_dir; /* folder of the ONNX Runtime library; NULL = search: LNX_RUNTIME_DIR, the library's own folder, the
+                              pack that the setup installed (Windows), the package of the running Python */
   const char* key_file;    /* family key file, for containers that are not open; NULL = LNX_KEY_FILE, then none */
   const char* const* trusted_keys; /* container public key files (PEM) that are trusted besides the trust folder */
   uint32_t trusted_key_count;
