@@ -259,8 +259,8 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   core.gpu_preprocess = options.gpu_preprocess;
   core.half = graph.inputs[graph.image_input].dtype == manifest::DType::kF16;
   if (core.gpu_form) core.manifest = std::make_shared<const manifest::Manifest>(manifest::InGpuForm(m));
-  core.model =
-      LoadGraph(*core.container, core.manifest->graphs[0], runtime, request, core.gpu_form ? m.gpu_form->file : std::string());
+  const std::string form = core.gpu_form && m.gpu_form ? m.gpu_form->file : std::string();
+  core.model = LoadGraph(*core.container, core.manifest->graphs[0], runtime, request, form);
   core.image_input = graph.image_input;
   CheckExtraInputs(core);
   report("load", 1);

@@ -140,7 +140,8 @@ Preloaded Preload(const std::string& runtime_path) {
         report.loaded.push_back(path);
       } else {
         again.push_back(path);
-        report.failed.push_back(path + ": " + error);
+        report.failed.push_back(path);
+        report.failed.back().append(": ").append(error);
       }
     }
     waiting = std::move(again);

@@ -52,7 +52,8 @@ void Convolve(Runtime& runtime, int device) {
   CheckOrt(ort, ort.BindOutput(binding, "y", y), kStatus, where);
   CheckOrt(ort, ort.RunWithBinding(session, nullptr, binding), kStatus, where);
   for (size_t i = 0; i < kOut; ++i) {
-    const auto middle = static_cast<float>(9 * ((i / 6 + 1) * 8 + i % 6 + 1));
+    const size_t row = i / 6, column = i % 6;
+    const auto middle = static_cast<float>(9 * ((row + 1) * 8 + column + 1));  // nine times the value under the kernel's middle
     if (!(std::fabs(out[i] - middle) < 0.5f))
       Fail(kStatus, {"value " + std::to_string(i) + " is " + std::to_string(out[i]), std::to_string(middle), where});
   }
