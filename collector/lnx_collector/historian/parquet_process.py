@@ -38,7 +38,8 @@ LOOK_WITHIN = 60.0
 """The same for a look at one file, which a collector that starts waits for."""
 READING = 5.0
 """A child that has answered a reader is kept so many seconds: the reader comes again."""
-NICE = 10
+NICE = 5
+"""Low, but not so low that it is starved where every core is busy; a collector that is nicer already passes on its own."""
 
 
 class ParquetProcessError(OSError):
@@ -178,7 +179,7 @@ def serve(data: Path) -> NoReturn:
             signal.signal(getattr(signal, name), signal.SIG_IGN)  # meant for the parent, which ends this one
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
-            os.nice(NICE)
+            os.nice(max(0, NICE - os.nice(0)))
     # The pipes are nobody else's: a library may print, and on Windows one that looks at the standard input waits for a read of it to end.
     incoming, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

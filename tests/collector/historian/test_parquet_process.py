@@ -110,7 +110,7 @@ def test_the_process_that_collects_does_not_load_pyarrow(tmp_path: Path) -> None
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
-def wait(done: Callable[[], object], seconds: float = 30) -> None:
+def wait(done: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline
@@ -145,7 +145,7 @@ def test_a_child_that_is_killed_at_any_moment_costs_the_request_and_nothing_else
         time.sleep(pause)
         if (pid := work.pid) is not None:
             os.kill(pid, signal.SIGKILL)
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive()
         assert all(isinstance(failure, ParquetProcessError) and "ended with -9" in str(failure) for failure in failures)
         assert list(tmp_path.rglob("*.partial")) == []
@@ -164,7 +164,7 @@ def test_a_child_that_does_not_answer_is_killed_when_its_time_is_over_and_the_ne
     work.describe("nothing.parquet")
     assert work.pid is not None
     child = psutil.Process(work.pid)
-    assert child.nice() > psutil.Process().nice()
+    assert child.nice() == max(parquet_process.NICE, psutil.Process().nice())
     child.suspend()
     work._timeout = 0.3
     with pytest.raises(ParquetProcessError, match=r"did not answer within 0\.3 s"):
@@ -226,8 +226,8 @@ def test_the_child_ends_with_its_parent_also_in_the_middle_of_work(tmp_path: Pat
     child = psutil.Process(int(parent.stdout.readline()))
     time.sleep(0.2)
     parent.kill()
-    parent.communicate(timeout=10)
-    wait(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 10)
+    parent.communicate(timeout=60)
+    wait(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 60)
     store = Historian(tmp_path, SETTINGS)
     assert [row[0] for row in content(store)] == list(range(1, 100_001)) and store.losses() == []
     assert list(tmp_path.rglob("*.partial")) == []
