@@ -126,12 +126,16 @@ def make_prefix(prefix: Path, ucrtbase: Path) -> Wine:
 
 
 def copied(prefix: Path, target: Path) -> Path:
-    """A copy of a prefix by hard links, whose processes can be ended without harm to the first one's. Wine replaces its registry files and
-    never writes into them. Kept as long as the first one is the one that it was made of. Returns ``target``."""
+    """A copy of a prefix by hard links, whose processes can be ended without harm to the first one's. Its registry files are copies: Wine
+    writes into files that have several names. Kept as long as the first one is the one that it was made of. Returns ``target``."""
     ready, ours = prefix / "lnx-ready", target / "lnx-ready"
     if not ours.exists() or not ready.samefile(ours):
         shutil.rmtree(target, ignore_errors=True)
         subprocess.run(["cp", "-al", str(prefix), str(target)], check=True)
+        for path in target.glob("*.reg"):
+            content = path.read_bytes()
+            path.unlink()
+            path.write_bytes(content)
     return target
 
 
@@ -142,9 +146,9 @@ def of_this_worker(prefix: Path) -> Path:
 
 
 def fill_prefix(wine: Wine, ucrtbase: Path) -> None:
-    """Makes the prefix of `wine`, unless it is there."""
+    """Makes the prefix of `wine`, unless it is there with a registry of its own."""
     done = wine.prefix / "lnx-ready"
-    if done.exists():
+    if done.exists() and all(path.stat().st_nlink == 1 for path in wine.prefix.glob("*.reg")):
         return
     shutil.rmtree(wine.prefix, ignore_errors=True)
     wine.prefix.mkdir(parents=True)
