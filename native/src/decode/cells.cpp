@@ -44,7 +44,7 @@ Window WholeWindow(int32_t width, int32_t height, Workspace& w) {
 }
 
 Cells::Cells(const Map& map, int32_t width, int32_t height, int32_t begin, int32_t end, Workspace& w)
-    : map_(map), height_(height), begin_(begin), end_(end), plain_(OneToOne(map.x, width)), w_(w) {
+    : map_(map), height_(height), begin_(begin), plain_(OneToOne(map.x, width)), w_(w) {
   w.segments.clear();
   w.cell_runs.clear();
   if (begin >= end) return;

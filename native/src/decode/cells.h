@@ -65,7 +65,7 @@ class Cells {
   void FindRuns();
 
   Map map_;
-  int32_t height_, begin_, end_;
+  int32_t height_, begin_;
   bool plain_;                       // columns of the map are columns of the image
   int32_t first_ = 0, count_ = 0;    // columns of the map that have a verdict
   int32_t held_[2] = {-1, -1};       // rows of the map whose verdicts are known, even and odd
