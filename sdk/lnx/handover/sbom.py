@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from importlib import metadata
@@ -41,9 +42,14 @@ Find = Callable[[str], metadata.Distribution]  # raises PackageNotFoundError
 
 
 def needed(root: str = PRODUCT, find: Find = metadata.distribution) -> dict[str, tuple[metadata.Distribution, list[str]]]:
-    """Packages that ``root`` needs and that ``find`` finds, itself first: name -> (distribution, names it needs in turn)."""
+    """Packages that ``root`` needs and that ``find`` finds, itself first: name -> (distribution, names it needs in turn).
+
+    In a packaged program also what else is inside: nothing lies there that does not belong to it.
+    """
     found: dict[str, tuple[metadata.Distribution, list[str]]] = {}
     waiting = [root]
+    if getattr(sys, "frozen", False) and find is metadata.distribution:
+        waiting += sorted(distribution.metadata["Name"] for distribution in metadata.distributions())
     while waiting:
         name = canonical(waiting.pop(0))
         if name in found:
