@@ -156,7 +156,7 @@ void LabelByClass(const Channels& channels, int32_t width, int32_t height, const
         const int32_t end = std::min(begin + kCellChunk, run.end);
         for (int32_t c = 0; c < count; ++c) {
           float* to = w.plane.data() + static_cast<std::ptrdiff_t>(c) * kCellChunk;
-          if (dense) {
+          if (dense && rows) {
             rows->Copy(y, c, begin, end, to);
           } else {
             cells.Values(first.data + c * channels.step, y, begin, end, to);
