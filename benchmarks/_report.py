@@ -35,10 +35,10 @@ def claim(name: str, value: float, unit: str, target: float, *, at_least: bool) 
     sign = ">=" if at_least else "<="
     return {
         "name": name,
-        "value": round(value, 4),
+        "value": round(float(value), 4),
         "unit": unit,
         "target": f"{sign} {target}",
-        "holds": value >= target if at_least else value <= target,
+        "holds": bool(value >= target if at_least else value <= target),
     }
 
 
