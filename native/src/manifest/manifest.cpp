@@ -323,6 +323,7 @@ const Graph* Manifest::FindGraph(const std::string& id) const {
 
 Manifest InGpuForm(const Manifest& manifest) {
   Manifest m = manifest;
+  if (!manifest.gpu_form) return m;
   const GpuForm& form = *manifest.gpu_form;
   m.graphs[0].inputs = form.inputs;
   m.graphs[0].outputs = form.outputs;

@@ -256,7 +256,7 @@ struct Manifest {
 // Throws LNX_E_MANIFEST_JSON / _FIELD / _VERSION, LNX_E_UNKNOWN_OP. `where` names the file in errors.
 Manifest Parse(Bytes json, const std::string& where);
 
-// The manifest as it reads when the first graph runs in its form for GPUs, which it must have.
+// The manifest as it reads when the first graph runs in its form for GPUs; itself when it has none.
 Manifest InGpuForm(const Manifest& manifest);
 
 const char* TaskName(LnxTask task);           // "classification" ...
