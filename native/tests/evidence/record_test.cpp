@@ -7,13 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "evidence/field.h"
+
 namespace {
 
 namespace evidence = lnx::evidence;
-
-std::string Field(char tag, const std::string& content) {
-  return std::string(1, tag) + static_cast<char>(content.size()) + content;
-}
 
 std::string Attribute(const std::string& key, const std::string& value) {
   return Field('\x32', Field('\x0A', key) + Field('\x12', Field('\x0A', value)));

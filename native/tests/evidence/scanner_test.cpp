@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "evidence/crc32c.h"
+#include "evidence/field.h"
 
 namespace {
 
@@ -16,10 +17,6 @@ using lnx::Bytes;
 namespace evidence = lnx::evidence;
 
 Bytes View(const std::string& text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
-
-std::string Field(char tag, const std::string& content) {
-  return std::string(1, tag) + static_cast<char>(content.size()) + content;
-}
 
 std::string Record(const std::string& uid, const std::string& event) {
   const std::string pair = Field('\x0A', "log.record.uid") + Field('\x12', Field('\x0A', uid));
