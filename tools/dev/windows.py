@@ -69,9 +69,11 @@ def nightly() -> None:
 
 
 def run_tests(extra: list[str]) -> None:
+    from installer.packs import command as packs_command
     from tools.dev import checks
 
     prepare()
+    packs_command.packs()  # made once, before two test processes ask for it
     say("tests of the Windows build")
     env = {"LNX_BUILD_DIR": str(machine.ROOT / "build/release"), "LNX_WINDOWS": "required", "LNX_PACKAGES": "required"}
     try:
