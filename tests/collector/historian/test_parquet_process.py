@@ -58,10 +58,10 @@ def content(store: Historian) -> list[tuple[object, ...]]:
 
 
 def ended(pid: int) -> bool:
-    """Whether a child runs no more, waited for or not."""
+    """Whether a child runs no more with any of its threads, waited for or not."""
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
         return True
 
 
