@@ -18,7 +18,7 @@ HEADERS_C = ("lnx/lnx.h",)
 HEADERS_CPP = ("lnx/lnx.h", "lnx/lnx.hpp")
 SERVICE_AREAS = ("agent", "licensing", "collector", "common")  # of tests/, not depending on ONNX Runtime's version; the longest first
 NO_RUNTIME_AREAS = ("container", "decode", "handover", "image")  # the same, tested with the Python package
-STAGE_SECONDS = 1800  # none takes a third of it
+STAGE_SECONDS = 1800  # several times what one takes
 TESTS_FAILED = 1  # pytest's exit status when all ran and some failed
 FUZZ_TARGETS = ("container", "manifest", "license", "image", "evidence")
 
@@ -175,17 +175,17 @@ def fuzz_briefly() -> None:
     fuzz(10)
 
 
-def pytest_run(*words: str, env: dict[str, str]) -> None:
+def pytest_run(*words: str, env: dict[str, str], seconds: int = STAGE_SECONDS) -> None:
     """Runs pytest. Tests that failed beside others run once more, alone: what a crowded machine did is told from what is wrong.
 
-    A test that fails alone fails the stage. The first failure stays in the output, and the last line says how many there were.
+    A test that fails alone fails the stage; the first failure stays in the output. ``seconds``: for the first run.
     """
     command = [str(PYTHON), "-m", "pytest", "-q", "--durations=8", *words]
     beside = ["--cache-clear", "--timeout-method=thread"]  # a worker that hangs in C ends, and the others go on
     try:
-        first = subprocess.run([*command, *beside], cwd=ROOT, env={**os.environ, **env}, check=False, timeout=STAGE_SECONDS)
+        first = subprocess.run([*command, *beside], cwd=ROOT, env={**os.environ, **env}, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
-        sys.exit(f"pytest did not end within {STAGE_SECONDS} s")
+        sys.exit(f"pytest did not end within {seconds} s")
     if first.returncode == TESTS_FAILED:
         say("once more, alone: the tests that failed")
         run([*command, "-n", "0", "--last-failed", "--last-failed-no-failures", "none"], env=env)

@@ -21,6 +21,7 @@ SETUP_TESTS = tuple(
     for name in ("test_packs", "test_setup", "test_setup_faults", "test_setup_pack", "test_setup_services", "test_setup_step")
 )  # need the cross-build and no packaged programs
 PREFIX_COPIES = ("prefix-gw1", "setup-prefix", "setup-prefix-gw1")  # two tests at a time, each with its own Windows
+NIGHTLY_SECONDS = 6 * 3600
 DEBIAN13 = windows_assets.FOLDER / "debian-13"  # with Wine 10, for licences and dongles
 PREFIX10 = windows_assets.FOLDER / "prefix-10"
 
@@ -65,10 +66,11 @@ def stage(extra: list[str] | None = None) -> None:
 def nightly() -> None:
     """The slow tests of the Windows side: the second build, and licences and dongles under Wine 10."""
     prepare_wine10()
-    run_tests(["-m", "slow"])
+    run_tests(["-m", "slow"], seconds=NIGHTLY_SECONDS)
 
 
-def run_tests(extra: list[str]) -> None:
+def run_tests(extra: list[str], *, seconds: int | None = None) -> None:
+    """``seconds``: how long they may take; None = as a stage of CI."""
     from installer.packs import command as packs_command
     from tools.dev import checks
 
@@ -77,7 +79,8 @@ def run_tests(extra: list[str]) -> None:
     say("tests of the Windows build")
     env = {"LNX_BUILD_DIR": str(machine.ROOT / "build/release"), "LNX_WINDOWS": "required", "LNX_PACKAGES": "required"}
     try:
-        checks.pytest_run("-n", "2", "--dist", "loadfile", "tests/windows", *SETUP_TESTS, *extra, env=env)
+        words = ["-n", "2", "--dist", "loadfile", "tests/windows", *SETUP_TESTS, *extra]
+        checks.pytest_run(*words, env=env, seconds=seconds or checks.STAGE_SECONDS)
     finally:
         for prefix in (PREFIX, *(PREFIX.with_name(name) for name in PREFIX_COPIES)):
             wine.Wine(prefix).stop()
