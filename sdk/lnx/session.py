@@ -93,7 +93,7 @@ class Session:
         tf32: False: float32 convolutions on the GPU are not rounded to TF32.
         events: write the event log where a folder for it exists.
         license_file: licence, or folder of licences; None = ``LNX_LICENSE_DIR``, the product's folder, then the tokens.
-        license_wait: seconds to wait for the dongle; None = as the licence says.
+        license_wait: seconds to wait for the dongle, or for one with a licence on it; None = as the licence says.
         on_license: called with the state (as ``license``) when it changes, and every ten seconds in the grace time. Comes from another
             thread; must not close the session.
         progress: called with ``(stage, fraction)`` while the model loads; return False to cancel.

@@ -251,7 +251,7 @@ typedef struct LnxInitOptions {
   void* log_user;
   const char* program;      /* name of the calling program in the event log; NULL = executable's name */
   const char* license_file; /* .lic file, or folder of them; NULL = search (LNX_LICENSE_DIR, the product's folder, the tokens) */
-  uint32_t license_wait_ms; /* how long to wait for the dongle; 0 = as the licence says */
+  uint32_t license_wait_ms; /* how long to wait for the dongle, or for one with a licence on it; 0 = as the licence says */
   uint32_t reserved;
   LnxLicenseChanged license_changed;
   void* license_user;

@@ -42,10 +42,7 @@ class Tokens {
     auto found = std::make_shared<std::vector<std::vector<uint8_t>>>();
     {
       const py::gil_scoped_release release;
-      worker_->Do([found](lnx::token::Finder& finder) {
-        *found = finder.ReadLicenses();
-        return lnx::token::Outcome{};
-      });
+      worker_->Do([found](lnx::token::Finder& finder) { return finder.ReadLicenses(found.get()); });
     }
     std::vector<py::bytes> contents;
     contents.reserve(found->size());

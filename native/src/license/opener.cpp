@@ -58,9 +58,11 @@ void Opener::TakeFolder(const std::string& folder, Licenses* found) {
   }
 }
 
-void Opener::TakeTokens(Licenses* found) {
-  places_ += (places_.empty() ? "" : ", ") + std::string("the tokens");
-  for (const std::vector<uint8_t>& content : SharedTokens(environment_)->ReadLicenses()) {
+// Why no token could be asked, empty when one was.
+std::string Opener::ReadTokens(Licenses* found) {
+  std::vector<std::vector<uint8_t>> contents;
+  const token::Outcome outcome = SharedTokens(environment_)->ReadLicenses(&contents);
+  for (const std::vector<uint8_t>& content : contents) {
     try {
       found->push_back(
           std::make_shared<const License>(Verify({content.data(), content.size()}, trust_, "object 5FC120 of a token")));
@@ -68,6 +70,22 @@ void Opener::TakeTokens(Licenses* found) {
       bad_.push_back(std::current_exception());
     }
   }
+  return outcome.status == LNX_OK ? "" : outcome.found;
+}
+
+// A token that carries the licence may come late, as its dongle may: whoever says how long to wait means that too.
+void Opener::TakeTokens(Licenses* found) {
+  constexpr int64_t kPauseMs = 100;
+  const int64_t end = NowMicros() / 1000 + options_.wait_ms;
+  std::string reason = ReadTokens(found);
+  for (; found->empty() && bad_.empty() && !options_.has_own_keys; reason = ReadTokens(found)) {
+    const int64_t left = end - NowMicros() / 1000;
+    if (left <= 0) break;
+    if (options_.waiting) options_.waiting();
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::min(left, kPauseMs)));
+  }
+  if (options_.wait_ms > 0) options_.wait_ms = std::max<int64_t>(1, end - NowMicros() / 1000);  // the rest is for the dongle
+  places_ += (places_.empty() ? "" : ", ") + std::string("the tokens") + (reason.empty() ? "" : " (" + reason + ")");
 }
 
 void Opener::Search() {

@@ -19,7 +19,7 @@ namespace lnx::license {
 struct OpenOptions {
   std::string license_file;   // file or folder; "" = search
   bool has_own_keys = false;  // the caller gave family keys: then a missing licence is not what is wrong
-  int64_t wait_ms = 0;        // for the dongle; 0 = as the licence says (boot_s)
+  int64_t wait_ms = 0;        // for the dongle, and for a licence that lies on one; 0 = as the licence says (boot_s)
   // Called while the dongle is waited for; throws to give up.
   std::function<void()> waiting;
 };
@@ -44,6 +44,7 @@ class Opener final : public container::KeySource {
   void TakeFile(const std::string& path, Licenses* found);
   void TakeFolder(const std::string& folder, Licenses* found);
   void TakeTokens(Licenses* found);
+  std::string ReadTokens(Licenses* found);
   std::shared_ptr<Guard> Ready(const Licenses& licenses, const container::PublicManifest& model);
   void RequireAllowed(const License& license, const container::PublicManifest& model) const;
   Renewals RenewalsOf(const std::shared_ptr<const License>& license) const;

@@ -50,14 +50,11 @@ token::Outcome Tokens::Agree(const crypto::Point256& own, Bytes point, crypto::K
   return outcome;
 }
 
-std::vector<std::vector<uint8_t>> Tokens::ReadLicenses() {
-  const auto found = std::make_shared<std::vector<std::vector<uint8_t>>>();
-  const token::Outcome outcome = worker_.Do([found](token::Finder& finder) {
-    *found = finder.ReadLicenses();
-    return token::Outcome{};
-  });
-  if (outcome.status != LNX_OK) return {};
-  return *found;
+token::Outcome Tokens::ReadLicenses(std::vector<std::vector<uint8_t>>* found) {
+  const auto work = std::make_shared<std::vector<std::vector<uint8_t>>>();
+  token::Outcome outcome = worker_.Do([work](token::Finder& finder) { return finder.ReadLicenses(work.get()); });
+  if (outcome.status == LNX_OK) *found = *work;
+  return outcome;
 }
 
 }  // namespace lnx::license

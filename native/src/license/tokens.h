@@ -22,7 +22,8 @@ class Tokens {
   // Whether one of these keys answers, and which.
   token::Outcome Challenge(const std::vector<crypto::Point256>& keys, size_t* which);
   token::Outcome Agree(const crypto::Point256& own, Bytes point, crypto::Key256* x);
-  std::vector<std::vector<uint8_t>> ReadLicenses();
+  // The licence objects of all tokens. Not LNX_OK, with the reason, when no token could be asked.
+  token::Outcome ReadLicenses(std::vector<std::vector<uint8_t>>* found);
 
  private:
   void Tell();

@@ -138,15 +138,17 @@ Outcome Finder::Agree(const crypto::Point256& own, Bytes point, crypto::Key256* 
   });
 }
 
-std::vector<std::vector<uint8_t>> Finder::ReadLicenses() {
-  std::vector<std::vector<uint8_t>> found;
-  EachToken([&](PivSession& piv, const std::string&, bool*) {
+Outcome Finder::ReadLicenses(std::vector<std::vector<uint8_t>>* found) {
+  found->clear();
+  bool asked = false;
+  Outcome outcome = EachToken([&](PivSession& piv, const std::string&, bool*) {
     std::vector<uint8_t> content;
-    Outcome outcome = piv.ReadObject(kLicenseObject, &content);
-    if (!content.empty()) found.push_back(std::move(content));
-    return outcome;
+    Outcome read = piv.ReadObject(kLicenseObject, &content);
+    asked = asked || read.status == LNX_OK;
+    if (!content.empty()) found->push_back(std::move(content));
+    return read;
   });
-  return found;
+  return asked ? Outcome{} : outcome;
 }
 
 }  // namespace lnx::token

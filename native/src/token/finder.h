@@ -24,8 +24,8 @@ class Finder {
   Presence Challenge(const std::vector<crypto::Point256>& expected);
   // x(secret * point) by the token of `own`, which has to prove itself first in the same transaction.
   Outcome Agree(const crypto::Point256& own, Bytes point, crypto::Key256* x);
-  // The licence objects of all tokens, as they stand there.
-  std::vector<std::vector<uint8_t>> ReadLicenses();
+  // The licence objects of all tokens, as they stand there. Not LNX_OK, with the reason, when no token could be asked.
+  Outcome ReadLicenses(std::vector<std::vector<uint8_t>>* found);
 
   Transport& transport() { return transport_; }
 

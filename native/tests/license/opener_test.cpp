@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/platform.h"
 #include "base/status.h"
 #include "eventually.h"
 #include "license/desk.h"
@@ -46,6 +47,7 @@ class Openers : public ::testing::Test {
   }
   void TearDown() override {
     last.reset();
+    lnx::platform::SetEnv("LNX_LICENSE_DIR", "");
     EXPECT_TRUE(Eventually([&] { return world.use_count() == 2; })) << "the next test has tokens of its own";
     std::filesystem::remove_all(folder);
   }
@@ -56,24 +58,30 @@ class Openers : public ::testing::Test {
     terms.update(changes);
     std::ofstream(folder / (id + ".lic"), std::ios::binary) << desk.File(terms);
   }
-  // The licence that opens, or the status.
-  std::string Opened(int64_t wait_ms = 0) {
+  // The licence that opens, or the status. Looks in the folder, or where licences are searched for: there and on the tokens.
+  std::string Opened(int64_t wait_ms = 0, bool search = false) {
     OpenOptions options;
-    options.license_file = folder.string();
+    if (search) {
+      lnx::platform::SetEnv("LNX_LICENSE_DIR", folder.u8string().c_str());
+    } else {
+      options.license_file = folder.string();
+    }
     options.wait_ms = wait_ms;
     Opener opener(options, trust, environment);
     lnx::crypto::Key256 key{};
     try {
-      if (!opener.Family(model, "fam", &key)) return "no key";
+      if (!opener.Family(model, "fam", &key)) opener.Refuse(model);
       EXPECT_EQ(key, desk.family);
       last = opener.guard();
       return last->license().license_id;
     } catch (const lnx::Error& error) {
+      where = error.finding().where;
       return std::to_string(error.status());
     }
   }
 
   std::shared_ptr<Guard> last;  // keeps its state, as a session does
+  std::string where;            // of the last refusal
 };
 
 const json kOver = {{"not_after", "2026-11-10T00:00:00Z"}, {"issue", 9}};
@@ -124,6 +132,22 @@ TEST_F(Openers, WhoeverSaysHowLongToWaitMeansItAlsoPastTheBootTime) {
   });
   EXPECT_EQ(Opened(60000), "valid");
   late.join();
+}
+
+TEST_F(Openers, ATokenThatCarriesTheLicenceIsWaitedForAsADongleIs) {
+  const std::string file = desk.File(desk.Terms(ours->key.point, "piv-p256-9e", "carried"));
+  ours->objects[lnx::token::kLicenseObject].assign(file.begin(), file.end());
+  EXPECT_EQ(Opened(0, true), std::to_string(LNX_E_LICENSE_MISSING));
+  EXPECT_NE(where.find("the tokens (no token in \"Reader\")"), std::string::npos) << where;
+  std::thread late([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    world->Insert("Reader", ours);
+  });
+  EXPECT_EQ(Opened(60000, true), "carried");
+  late.join();
+  world->Insert("Reader", theirs);
+  EXPECT_EQ(Opened(300, true), std::to_string(LNX_E_LICENSE_MISSING));
+  EXPECT_EQ(where.substr(where.size() - 10), "the tokens") << "they were asked";
 }
 
 // Licences that are installed while a session runs.

@@ -92,9 +92,15 @@ TEST_F(Tokens, LicencesAreReadFromTheTokens) {
   token->objects[kLicenseObject].assign(3000, 'L');
   fake::FakeTransport transport(world);
   Finder finder(transport);
-  const auto found = finder.ReadLicenses();
+  std::vector<std::vector<uint8_t>> found;
+  EXPECT_EQ(finder.ReadLicenses(&found).status, LNX_OK);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0], token->objects[kLicenseObject]);
+  token->objects.clear();
+  EXPECT_EQ(finder.ReadLicenses(&found).status, LNX_OK) << "a token without a licence was asked";
+  EXPECT_TRUE(found.empty());
+  world->SetService(false);
+  EXPECT_EQ(finder.ReadLicenses(&found).status, LNX_E_NO_PCSC_SERVICE);
 }
 
 // Jobs that shall succeed get all the time there is; the short limit is for tokens that never answer.
