@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from lnx_common import wal
 from lnx_common.durable_log import Entry, connect, crc_of
 from lnx_common.files import make_folder, publish
 
@@ -32,7 +33,28 @@ def quarantine(path: Path, folder: Path) -> Path:
 
 
 def salvage(path: Path) -> Iterator[Entry]:
-    """Records of a damaged log that are still what was written, in order. Damaged pages are stepped over."""
+    """Records of a damaged log that are still what was written, in order. Damaged pages are stepped over.
+
+    A write-ahead log with a wrong frame is read to its end, into a file beside ``path`` that is there meanwhile.
+    """
+    if not wal.is_damaged(path):
+        yield from _proven(path)
+        return
+    whole = path.with_name(path.name + ".rebuilt")
+    _remove(whole)  # a crash has left it
+    try:
+        wal.rebuild(path, whole)
+        yield from _proven(whole)
+    finally:
+        _remove(whole)
+
+
+def _remove(database: Path) -> None:
+    for suffix in SUFFIXES:
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+
+def _proven(path: Path) -> Iterator[Entry]:
     try:
         connection = connect(path)
     except sqlite3.DatabaseError:

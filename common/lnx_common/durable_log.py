@@ -31,6 +31,7 @@ from typing import NamedTuple
 
 import crc32c
 
+from lnx_common import wal
 from lnx_common.errors import PlantError
 from lnx_common.files import make_folder
 from lnx_common.held_file import HeldFile
@@ -73,7 +74,7 @@ def crc_of(seq: int, body: bytes) -> int:
     return crc32c.crc32c(body, crc32c.crc32c(struct.pack("<Q", seq)))
 
 
-def connect(path: Path, *, read_only: bool = False, full: bool = True) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection with the pragmas that the promise rests on. Used by one thread at a time."""
     if read_only:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
@@ -82,7 +83,7 @@ def connect(path: Path, *, read_only: bool = False, full: bool = True) -> sqlite
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     if not read_only:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection
 
@@ -110,16 +111,12 @@ class _Room:
 
 
 class DurableLog:
-    """One log file. Safe to use from any thread; one process at a time writes (see files.InstanceLock).
+    """One log file. Safe to use from any thread; one process at a time writes (see files.InstanceLock)."""
 
-    ``full=False`` is for bulk data that may lose its last second in a power cut, never its order.
-    """
-
-    def __init__(self, path: Path, *, max_queued: int = 20_000, full: bool = True, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, path: Path, *, max_queued: int = 20_000, clock: Callable[[], int] = time.time_ns) -> None:
         """Opens or makes the file. Raises PlantError 620 when it is damaged, 621 when the disk refuses."""
         self.path = path
         self._clock = clock
-        self._full = full
         self._room = _Room(max_queued)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._reading = threading.Lock()
@@ -127,7 +124,9 @@ class DurableLog:
         self._gate = threading.Lock()
         make_folder(path.parent)
         try:
-            self._write = connect(path, full=full)
+            if wal.is_damaged(path):  # SQLite would leave out what follows, and tell nobody
+                raise sqlite3.DatabaseError("a wrong frame in the write-ahead log")
+            self._write = connect(path)
             problem = self._write.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
                 raise sqlite3.DatabaseError(problem)
@@ -258,7 +257,7 @@ class DurableLog:
             "%s was deleted or replaced while it was open and has been put back%s", self.path, f"; found there: {aside}" if aside else ""
         )
         old = self._write
-        self._write = connect(self.path, full=self._full)
+        self._write = connect(self.path)
         old.close()
         self._held = HeldFile(self.path)
         with self._reading:

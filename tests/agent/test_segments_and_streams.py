@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -133,6 +134,23 @@ def test_a_damaged_journal_forks_the_stream_and_keeps_what_proves_itself(tmp_pat
     lost = sum(int(r.attributes["to_seq"]) - int(r.attributes["from_seq"]) + 1 for r in told if r.event == "agent.loss")
     assert lost + ledger.streams[0].salvaged + 300 == ledger.streams[0].size
     assert list((tmp_path / "quarantine").glob("*journal.db"))
+
+
+def test_a_flipped_bit_in_the_write_ahead_log_of_the_journal_is_noticed_and_costs_no_record_after_it(tmp_path: Path) -> None:
+    ledger = filled(tmp_path / "running", sealed=1, unsealed=200)
+    old = ledger.live.id
+    killed = shutil.copytree(tmp_path / "running", tmp_path / "killed", ignore=shutil.ignore_patterns("*-shm"))
+    ledger.live.close()
+    log = killed / "streams" / old / "journal.db-wal"
+    raw = bytearray(log.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    log.write_bytes(raw)
+    ledger = Ledger(killed, SIGNER)
+    closed = ledger.streams[0]
+    assert ledger.live.id != old and closed.reason == "damaged"
+    assert closed.size == 300 and sum(last - first + 1 for first, last in closed.lost) <= 20
+    told = [parsed(entry.body) for entry in ledger.live.read(0, 100)]
+    assert [r.event for r in told].count("agent.loss") == len(closed.lost)
 
 
 def test_a_journal_of_yesterdays_backup_is_noticed(tmp_path: Path) -> None:

@@ -177,6 +177,46 @@ def test_any_flipped_bit_is_found_or_harmless_and_salvage_gives_back_only_true_r
         assert rescued.items() <= truth.items()
 
 
+@settings(max_examples=25, deadline=None)
+@given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_flipped_bit_in_the_write_ahead_log_takes_nothing_that_was_accepted_after_it(
+    left_by_a_kill: tuple[Path, dict[int, bytes]], tmp_path_factory: pytest.TempPathFactory, where: float, bit: int
+) -> None:
+    killed, truth = left_by_a_kill
+    path = shutil.copytree(killed, tmp_path_factory.mktemp("flip") / "log") / "l.db"
+    log = path.with_name("l.db-wal")
+    raw = bytearray(log.read_bytes())
+    raw[int(where * len(raw))] ^= 1 << bit
+    log.write_bytes(raw)
+    try:
+        with DurableLog(path) as opened:
+            kept = {entry.seq: entry.body for entry in opened.read(0, 10_000)}
+        assert kept in (truth, dict(list(truth.items())[:-GROUP]))  # the last transaction cannot be told from a torn one
+    except PlantError as error:
+        assert error.status == 620
+        rescued = {entry.seq: entry.body for entry in salvage(quarantine(path, path.parent / "quarantine"))}
+        assert rescued.items() <= truth.items()
+        assert len(rescued) >= len(truth) - 20  # a page of small records
+        assert sorted(file.name[-4:] for file in (path.parent / "quarantine").iterdir()) == ["-wal", "l.db"]
+        DurableLog(path).close()
+
+
+GROUP = 4  # records in a transaction
+
+
+@pytest.fixture(scope="module")
+def left_by_a_kill(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, bytes]]:
+    """The files of a log of 40 transactions as kill -9 leaves them, and what is in it."""
+    folder = tmp_path_factory.mktemp("kill")
+    truth = {n: b"record %06d " % n * 20 for n in range(40 * GROUP)}
+    with DurableLog(folder / "running/l.db") as log:
+        log._write.execute("PRAGMA wal_autocheckpoint = 0")
+        for first in range(0, len(truth), GROUP):
+            log.append([truth[first + i] for i in range(GROUP)])
+        killed = shutil.copytree(folder / "running", folder / "killed", ignore=shutil.ignore_patterns("*-shm"))
+    return killed, truth
+
+
 @pytest.mark.parametrize("wreck", [lambda p: p.write_bytes(b""), lambda p: p.write_bytes(b"\0" * 8192), lambda p: _flip(p, 0)])
 def test_a_wrecked_file_never_stops_the_start(tmp_path: Path, wreck: Callable[[Path], object]) -> None:
     path = tmp_path / "l.db"

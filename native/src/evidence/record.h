@@ -71,6 +71,41 @@ class Reader {
   const uint8_t* end_;
 };
 
+// Walks a record: attribute(key, AnyValue) and event(name) are called for each and say whether to go on. False when one of them
+// said no, and for everything that is not certainly canonical: another field, a body that is not empty, a second event.
+template <typename OnAttribute, typename OnEvent>
+bool Walk(Bytes record, OnAttribute attribute, OnEvent event) noexcept {
+  Reader reader(record);
+  bool has_event = false;
+  Bytes key, value, text;
+  uint64_t ignored = 0;
+  while (!reader.done()) {
+    switch (reader.Byte()) {
+      case kTime:
+      case kObserved:
+        if (!reader.Skip(8)) return false;
+        break;
+      case kSeverity:
+      case kDropped:
+        if (!reader.Varint(&ignored)) return false;
+        break;
+      case kBody:
+        if (!reader.Delimited(&text) || !text.empty()) return false;
+        break;
+      case kAttribute:
+        if (!reader.Pair(&key, &value) || !attribute(Text(key), value)) return false;
+        break;
+      case kEvent:
+        if (has_event || !reader.Delimited(&text) || !event(Text(text))) return false;
+        has_event = true;
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
 // The event and the text of lnx.source (empty without one) of a record that is certainly canonical and has each at most once;
 // false for every other. Both point into the record.
 bool EventAndSource(Bytes record, std::string_view* event, std::string_view* source) noexcept;

@@ -1,5 +1,6 @@
 #include "evidence/scanner.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string_view>
@@ -87,41 +88,18 @@ void Scanner::Add(uint64_t number, int64_t time, Bytes record) {
 }
 
 bool Scanner::Ordinary(uint64_t number, Bytes record) const noexcept {
-  Reader reader(record);
-  bool named = false, has_event = false;
-  Bytes field, key, value, text;
-  uint64_t ignored = 0;
-  while (!reader.done()) {
-    switch (reader.Byte()) {
-      case kTime:
-      case kObserved:
-        if (!reader.Skip(8)) return false;
-        break;
-      case kSeverity:
-      case kDropped:
-        if (!reader.Varint(&ignored)) return false;
-        break;
-      case kBody:
-        if (!reader.Delimited(&field) || !field.empty()) return false;
-        break;
-      case kAttribute:
-        if (!reader.Pair(&key, &value)) return false;
-        if (Text(key) != kUid) break;
-        if (named || !Reader(value).Last(kString, &text) || !IsUid(Text(text), stream_, number)) return false;
-        named = true;
-        break;
-      case kEvent:
-        if (has_event || !reader.Delimited(&field)) return false;
-        has_event = true;
-        for (const std::string& name : declared_) {
-          if (name == Text(field)) return false;
-        }
-        break;
-      default:
-        return false;
-    }
-  }
-  return named;
+  bool named = false;
+  const auto attribute = [&](std::string_view key, Bytes value) {
+    if (key != kUid) return true;
+    Bytes text;
+    if (named || !Reader(value).Last(kString, &text) || !IsUid(Text(text), stream_, number)) return false;
+    named = true;
+    return true;
+  };
+  const auto event = [&](std::string_view name) {
+    return std::find(declared_.begin(), declared_.end(), name) == declared_.end();
+  };
+  return Walk(record, attribute, event) && named;
 }
 
 }  // namespace lnx::evidence
