@@ -1,6 +1,6 @@
 # lnx._core links the shared library beside it.
 if(TARGET lnx)
-  pybind11_add_module(_core core.cpp picture.cpp)
+  pybind11_add_module(_core core.cpp core_result.cpp core_status.cpp picture.cpp)
   target_link_libraries(_core PRIVATE lnx)
   if(NOT WIN32)
     set_target_properties(_core PROPERTIES BUILD_RPATH_USE_ORIGIN ON INSTALL_RPATH "$ORIGIN")
