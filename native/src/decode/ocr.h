@@ -87,7 +87,7 @@ class LineFinder {
  private:
   void Mask(const float* map, int32_t width, int32_t height, const manifest::OcrDecode::Detector& options);
 
-  std::vector<uint8_t> mask_;
+  std::vector<uint8_t> mask_, plain_[2];  // plain: rows before they grow, the last and this one
   std::vector<int32_t> rows_;
   std::vector<Pixel> grown_, hull_;
   std::vector<TextLine> lines_;

@@ -1,49 +1,20 @@
 // Columns of class probabilities -> characters, and the dictionary that names them.
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "base/platform.h"
 #include "base/status.h"
+#include "decode/best.h"
 #include "decode/ocr.h"
+#include "image/image.h"
 
 namespace lnx::decode {
 namespace {
 
-constexpr uint32_t kExponent = 0x7F800000u;
-
-// The largest value and its first place. Sixteen lanes, so that the compiler can use its vectors.
-struct Best {
-  float value;
-  int32_t at;
-  bool finite;
-};
-
-Best BestOf(const float* values, int64_t n) {
-  constexpr int64_t kLanes = 16;
-  float lanes[kLanes];
-  uint32_t bad[kLanes] = {};
-  std::fill(lanes, lanes + kLanes, -3.402823466e+38f);
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    uint32_t bits[kLanes];
-    std::memcpy(bits, values + i, sizeof bits);
-    for (int64_t k = 0; k < kLanes; ++k) {
-      lanes[k] = values[i + k] > lanes[k] ? values[i + k] : lanes[k];
-      bad[k] |= static_cast<uint32_t>((bits[k] & kExponent) == kExponent);
-    }
-  }
-  float best = lanes[0];
-  uint32_t any = bad[0];
-  for (int64_t k = 1; k < kLanes; ++k) {
-    best = std::max(best, lanes[k]);
-    any |= bad[k];
-  }
-  for (; i < n; ++i) {
-    if (!std::isfinite(values[i])) any = 1;
-    best = std::max(best, values[i]);
-  }
-  return {best, static_cast<int32_t>(std::find(values, values + n, best) - values), any == 0};
+Best BestOf(const float* values, int32_t n) {
+#if defined(__x86_64__) || defined(_M_X64)
+  if (image::ActiveSimd() == image::Simd::kAvx2) return Avx2Best(values, n);
+#endif
+  return PlainBest(values, n);
 }
 
 }  // namespace
@@ -55,7 +26,7 @@ void ReadColumns(const float* probabilities, int64_t columns, int64_t classes, R
   int32_t last = -1;
   double sum = 0;
   for (int64_t c = 0; c < columns; ++c) {
-    const Best best = BestOf(probabilities + c * classes, classes);
+    const Best best = BestOf(probabilities + c * classes, static_cast<int32_t>(classes));
     if (!best.finite) Fail(LNX_E_NUMERIC, {"NaN or infinity", "finite numbers", "the text reader's output"});
     if (best.at != 0 && best.at != last) {
       reading->characters.push_back(best.at - 1);

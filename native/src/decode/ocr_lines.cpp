@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/status.h"
+#include "decode/lanes.h"
 #include "decode/ocr.h"
 #include "decode/workspace.h"
 
@@ -46,6 +47,13 @@ void Clockwise(LnxPointF quad[4]) {
   quad[3] = lower_left;
 }
 
+// A square of two, whose hot spot is its lower right: every pixel also takes its left, upper and upper left neighbour. Outside is
+// nothing.
+void Dilate(const uint8_t* __restrict above, const uint8_t* __restrict own, size_t n, uint8_t* __restrict out) {
+  out[0] = static_cast<uint8_t>(own[0] | above[0]);
+  for (size_t x = 1; x < n; ++x) out[x] = static_cast<uint8_t>(own[x] | own[x - 1] | above[x] | above[x - 1]);
+}
+
 }  // namespace
 
 double MeanInside(const float* map, int32_t width, int32_t height, const LnxPointF quad[4], std::vector<int32_t>* rows) {
@@ -87,25 +95,28 @@ double MeanInside(const float* map, int32_t width, int32_t height, const LnxPoin
   return n > 0 ? sum / static_cast<double>(n) : 0;
 }
 
+// Row by row, so that the numbers that were checked are still near when they are compared.
 void LineFinder::Mask(const float* map, int32_t width, int32_t height, const manifest::OcrDecode::Detector& options) {
   const auto row = static_cast<size_t>(width), n = row * static_cast<size_t>(height);
-  const auto limit = static_cast<float>(options.threshold);
+  const float above_limit = std::nextafter(static_cast<float>(options.threshold), INFINITY);
   mask_.resize(std::max(mask_.size(), n));
-  for (size_t i = 0; i < n; ++i) mask_[i] = map[i] > limit ? 1 : 0;
-  if (!options.dilate) return;
-  // A square of two, whose hot spot is its lower right: every pixel also takes its left, upper and upper left neighbour. From the
-  // end, so that no pixel has changed when it is read.
-  for (size_t y = static_cast<size_t>(height); y-- > 0;) {
-    uint8_t* own = mask_.data() + y * row;
-    const uint8_t* above = y > 0 ? own - row : own;
-    for (size_t x = row - 1; x > 0; --x) own[x] = static_cast<uint8_t>(own[x] | own[x - 1] | above[x] | above[x - 1]);
-    own[0] |= above[0];
+  for (std::vector<uint8_t>& plain : plain_) plain.assign(row, 0);
+  for (size_t y = 0; y < static_cast<size_t>(height); ++y) {
+    const float* from = map + y * row;
+    uint8_t* to = mask_.data() + y * row;
+    CheckFinite(from, row, "the map of the text detector");
+    if (!options.dilate) {
+      FastLanes().reaches(from, above_limit, width, to);
+      continue;
+    }
+    std::swap(plain_[0], plain_[1]);
+    FastLanes().reaches(from, above_limit, width, plain_[1].data());
+    Dilate(plain_[0].data(), plain_[1].data(), row, to);
   }
 }
 
 const std::vector<TextLine>& LineFinder::Find(const float* map, int32_t width, int32_t height, int32_t picture_width,
                                               int32_t picture_height, const manifest::OcrDecode::Detector& options) {
-  CheckFinite(map, static_cast<size_t>(width) * static_cast<size_t>(height), "the map of the text detector");
   Mask(map, width, height, options);
   outlines_.Find(mask_.data(), width, height, options.max_candidates);
   lines_.clear();

@@ -2,6 +2,7 @@
 // follows from the first and last pixel of each of its rows; that of a hole from the pixels around it.
 #include <algorithm>
 
+#include "decode/lanes.h"
 #include "decode/ocr.h"
 
 namespace lnx::decode {
@@ -61,8 +62,8 @@ void Outlines::ReadRuns(const uint8_t* mask, int32_t width, int32_t height) {
     const uint8_t* row = mask + static_cast<size_t>(y) * static_cast<size_t>(width);
     for (int32_t x = 0; x < width;) {
       const bool set = row[x] != 0;
-      int32_t end = x + 1;
-      while (end < width && (row[end] != 0) == set) ++end;
+      int32_t end = set ? x + 1 : EndOfRun(row, x, width, 0);
+      while (set && end < width && row[end] != 0) ++end;
       runs_.push_back({y, x, end, static_cast<int32_t>(runs_.size()), set});
       x = end;
     }

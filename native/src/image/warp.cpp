@@ -4,59 +4,39 @@
 #include <cmath>
 #include <cstring>
 
+#include "image/warp_rows.h"
+
 namespace lnx::image {
 namespace {
 
-constexpr int kFractionBits = 5, kFractions = 1 << kFractionBits;  // positions between two pixels
-constexpr int kWeightBits = 15, kWeightOne = 1 << kWeightBits;
-constexpr int kTaps = 4;
+void Cubic(float x, float* c) {
+  constexpr float kA = -0.75f;
+  c[0] = ((kA * (x + 1) - 5 * kA) * (x + 1) + 8 * kA) * (x + 1) - 4 * kA;
+  c[1] = ((kA + 2) * x - (kA + 3)) * x * x + 1;
+  c[2] = ((kA + 2) * (1 - x) - (kA + 3)) * (1 - x) * (1 - x) + 1;
+  c[3] = 1.0f - c[0] - c[1] - c[2];
+}
 
-// Weights of the 4 x 4 samples around a position, in 1/32768; each set sums up to 1 exactly.
-struct RemapTable {
-  int16_t weights[kFractions * kFractions][kTaps * kTaps];
-
-  RemapTable() {
-    float line[kFractions][kTaps];
-    for (int i = 0; i < kFractions; ++i) Cubic(static_cast<float>(i) / kFractions, line[i]);
-    for (int y = 0; y < kFractions; ++y) {
-      for (int x = 0; x < kFractions; ++x) Fill(line[y], line[x], weights[y * kFractions + x]);
+void Fill(const float* vertical, const float* horizontal, int16_t* set) {
+  int sum = 0;
+  for (int k = 0; k < kTaps * kTaps; ++k) {
+    const float value = vertical[k / kTaps] * horizontal[k % kTaps];
+    set[k] = static_cast<int16_t>(std::clamp<long>(std::lrintf(value * kWeightOne), -32768, 32767));
+    sum += set[k];
+  }
+  // What rounding lost or won goes to the largest or the smallest of the four weights at the lower right of the middle.
+  const int candidates[4] = {10, 11, 14, 15};
+  int low = 10, high = 10;
+  for (const int k : candidates) {
+    if (set[k] < set[low]) {
+      low = k;
+    } else if (set[k] > set[high]) {
+      high = k;
     }
   }
-
- private:
-  static void Cubic(float x, float* c) {
-    constexpr float kA = -0.75f;
-    c[0] = ((kA * (x + 1) - 5 * kA) * (x + 1) + 8 * kA) * (x + 1) - 4 * kA;
-    c[1] = ((kA + 2) * x - (kA + 3)) * x * x + 1;
-    c[2] = ((kA + 2) * (1 - x) - (kA + 3)) * (1 - x) * (1 - x) + 1;
-    c[3] = 1.0f - c[0] - c[1] - c[2];
-  }
-  static void Fill(const float* vertical, const float* horizontal, int16_t* set) {
-    int sum = 0;
-    for (int k = 0; k < kTaps * kTaps; ++k) {
-      const float value = vertical[k / kTaps] * horizontal[k % kTaps];
-      set[k] = static_cast<int16_t>(std::clamp<long>(std::lrintf(value * kWeightOne), -32768, 32767));
-      sum += set[k];
-    }
-    // What rounding lost or won goes to the largest or the smallest of the four weights at the lower right of the middle.
-    const int candidates[4] = {10, 11, 14, 15};
-    int low = 10, high = 10;
-    for (const int k : candidates) {
-      if (set[k] < set[low]) {
-        low = k;
-      } else if (set[k] > set[high]) {
-        high = k;
-      }
-    }
-    const int difference = sum - kWeightOne;
-    int16_t& changed = set[difference < 0 ? high : low];
-    changed = static_cast<int16_t>(changed - difference);
-  }
-};
-
-const RemapTable& Table() {
-  static const RemapTable table;
-  return table;
+  const int difference = sum - kWeightOne;
+  int16_t& changed = set[difference < 0 ? high : low];
+  changed = static_cast<int16_t>(changed - difference);
 }
 
 // Gaussian elimination with pivots; a is n x (n + 1). False when a pivot vanishes.
@@ -83,10 +63,10 @@ bool Solve(double (&a)[N][N + 1], double* x) {
 }
 
 template <int Channels>
-void WarpRow(const View& in, const Perspective& map, int32_t y, int32_t width, uint8_t* out) {
-  const RemapTable& table = Table();
+void Warped(const View& in, const Perspective& map, int32_t y, int32_t begin, int32_t end, uint8_t* out) {
+  const RemapTable& table = Remap();
   const double* m = map.m;
-  for (int32_t x = 0; x < width; ++x, out += Channels) {
+  for (int32_t x = begin; x < end; ++x, out += Channels) {
     const double w = m[6] * x + m[7] * y + m[8];
     const double scale = w != 0 ? kFractions / w : 0;
     const auto fixed = [&](double v) { return static_cast<int32_t>(std::lrint(std::clamp(v * scale, -1e9, 1e9))); };
@@ -115,6 +95,13 @@ void WarpRow(const View& in, const Perspective& map, int32_t y, int32_t width, u
   }
 }
 
+WarpRow ChosenRow(bool gray) {
+#if defined(__x86_64__) || defined(_M_X64)
+  if (ActiveSimd() == Simd::kAvx2) return gray ? Avx2WarpGray : Avx2WarpColour;
+#endif
+  return gray ? PlainWarpGray : PlainWarpColour;
+}
+
 View Own(const View& like, int32_t width, int32_t height, std::vector<uint8_t>* pixels) {
   const auto channels = Channels(like.format);
   const size_t bytes = static_cast<size_t>(width) * static_cast<size_t>(height) * channels;
@@ -128,6 +115,27 @@ View Own(const View& like, int32_t width, int32_t height, std::vector<uint8_t>* 
 }
 
 }  // namespace
+
+RemapTable::RemapTable() {
+  float line[kFractions][kTaps];
+  for (int i = 0; i < kFractions; ++i) Cubic(static_cast<float>(i) / kFractions, line[i]);
+  for (int y = 0; y < kFractions; ++y) {
+    for (int x = 0; x < kFractions; ++x) Fill(line[y], line[x], weights[y * kFractions + x]);
+  }
+}
+
+const RemapTable& Remap() {
+  static const RemapTable table;
+  return table;
+}
+
+void PlainWarpGray(const View& in, const Perspective& map, int32_t y, int32_t begin, int32_t end, uint8_t* out) {
+  Warped<1>(in, map, y, begin, end, out);
+}
+
+void PlainWarpColour(const View& in, const Perspective& map, int32_t y, int32_t begin, int32_t end, uint8_t* out) {
+  Warped<3>(in, map, y, begin, end, out);
+}
 
 void Perspective::Apply(double x, double y, double* out_x, double* out_y) const {
   const double w = m[6] * x + m[7] * y + m[8];
@@ -160,14 +168,9 @@ void UprightSize(const LnxPointF quad[4], int32_t* width, int32_t* height) {
 
 View Warp(const View& in, const Perspective& map, int32_t width, int32_t height, std::vector<uint8_t>* pixels) {
   const View out = Own(in, width, height, pixels);
-  for (int32_t y = 0; y < height; ++y) {
-    uint8_t* row = pixels->data() + static_cast<size_t>(y) * static_cast<size_t>(out.stride);
-    if (Channels(in.format) == 1) {
-      WarpRow<1>(in, map, y, width, row);
-    } else {
-      WarpRow<3>(in, map, y, width, row);
-    }
-  }
+  const WarpRow row = ChosenRow(Channels(in.format) == 1);
+  for (int32_t y = 0; y < height; ++y)
+    row(in, map, y, 0, width, pixels->data() + static_cast<size_t>(y) * static_cast<size_t>(out.stride));
   return out;
 }
 
