@@ -107,6 +107,35 @@ def test_cubic_and_area_are_within_one_grey_level_of_opencv(
     assert np.abs(tensor.astype(int) - expected.astype(int)).max() <= 1
 
 
+def cubic_exactly(image: np.ndarray, to_w: int, to_h: int) -> np.ndarray:
+    """Cubic interpolation with a = -0.75 in float64, not rounded: float [to_h, to_w, channels]."""
+
+    def along(values: np.ndarray, length: int) -> np.ndarray:
+        """The first axis at another length."""
+        at = (np.arange(length) + 0.5) * (len(values) / length) - 0.5
+        first, total = np.floor(at).astype(int), 0.0
+        for k in range(-1, 3):
+            x = np.abs(at - first - k)
+            near, far = (1.25 * x - 2.25) * x * x + 1, ((-0.75 * x + 3.75) * x - 6) * x + 3
+            weight = np.where(x <= 1, near, far)
+            total = total + values[np.clip(first + k, 0, len(values) - 1)] * weight[:, None, None]
+        return np.asarray(total)
+
+    lines = along(image.astype(np.float64).transpose(1, 0, 2), to_w)
+    return along(lines.transpose(1, 0, 2), to_h)
+
+
+@pytest.mark.skipif(not cv2.ipp.useIPP(), reason="an OpenCV without IPP rounds cubic in fixed point")
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10_000), w=st.integers(4, 90), h=st.integers(4, 90), to_w=st.integers(4, 90), to_h=st.integers(4, 90))
+def test_cubic_is_that_of_opencv_as_published_but_for_ties(testing: ModuleType, seed: int, w: int, h: int, to_w: int, to_h: int) -> None:
+    image = picture(seed, w, h, 3)
+    expected = cv2.resize(image, (to_w, to_h), interpolation=cv2.INTER_CUBIC)
+    own = run_core(testing, recipe([resize(to_w, to_h, "cubic")], to_w, to_h, 3), image, fast=False)[0][0]
+    tie = np.abs(cubic_exactly(image, to_w, to_h) % 1 - 0.5) < 1e-3
+    assert np.array_equal(own[~tie], expected[~tie])
+
+
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 10_000),

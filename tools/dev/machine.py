@@ -92,6 +92,7 @@ PARITY: dict[str, tuple[tuple[str, ...], ...]] = {
     "parity-venv": (
         ("torch==2.13.0", "torchvision==0.28.0", "timm==1.0.31", "transformers==5.23.0", "effdet==0.4.1", "anomalib==2.7.0"),
         ("pillow==11.3.0",),  # docs/decisions/pillow-order.md
+        ("openvino==2026.4.1",),  # anomalib's inferencer
         (
             "onnx",
             "onnxruntime==1.31.1",
@@ -112,6 +113,12 @@ PARITY: dict[str, tuple[tuple[str, ...], ...]] = {
         ("paddlepaddle", "opencv-python-headless", "onnx", "onnxruntime==1.31.1", "pyyaml", "scipy", "matplotlib", "pycocotools"),
         ("requests", "shapely", "tqdm", "typeguard", "six", "scikit-learn", "pandas"),
         ("--no-deps", "paddledet==2.6.0"),
+    ),
+    # The exporter of PaddleDetection 2.6 fails on programs of Paddle 3.
+    "paddle-export-venv": (
+        ("paddlepaddle==2.6.2", "numpy==1.26.4", "opencv-python-headless==4.11.0.86", "onnx==1.17.0", "onnxruntime==1.23.2"),
+        ("pyyaml", "scipy", "matplotlib", "pycocotools", "pandas", "requests", "shapely", "tqdm", "typeguard", "six", "scikit-learn"),
+        ("--no-deps", "paddledet==2.6.0", "paddle2onnx==1.3.1"),
     ),
 }
 

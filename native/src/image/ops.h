@@ -26,7 +26,7 @@ void Import(const View& view, manifest::ColorOrder order, const manifest::Window
 // Changes the channel order of a picture: RGB <-> BGR, colour -> gray (BT.601 in 15-bit fixed point, as OpenCV), gray -> colour.
 void ConvertColor(const Picture& in, manifest::ColorOrder from, manifest::ColorOrder to, const Picture& out);
 
-// cv::resize for 8-bit pictures: nearest and linear bit for bit, cubic and area within one grey level.
+// cv::resize for 8-bit pictures: nearest and linear bit for bit, cubic but for ties of rounding, area within one grey level.
 void ResizeOpenCv(const Picture& in, const Picture& out, manifest::Interp interp, Scratch* scratch);
 
 // Pillow's Image.resize for 8-bit pictures, bit for bit: antialiased box (area), bilinear, bicubic; nearest.

@@ -30,9 +30,18 @@ def save_array(name: str, array: Any) -> str:
 
 
 def write(
-    family: str, preset: str, labels: list[str], options: dict[str, Any], expected: list[dict[str, Any]], packages: list[str]
+    family: str,
+    preset: str,
+    labels: list[str],
+    options: dict[str, Any],
+    expected: list[dict[str, Any]],
+    packages: list[str],
+    source: list[str] | None = None,
 ) -> None:
-    """expected: one per image, with objects, classes, label_map, score, score_map, or image; arrays by file name."""
+    """expected: one per image, with objects, classes, label_map, score, score_map, or image; arrays by file name.
+
+    source: how an export is packed that says everything itself, e.g. ["--from-anomalib", "export"]: the flag, and the folder beside the case.
+    """
     case = {
         "family": family,
         "preset": preset,
@@ -41,5 +50,6 @@ def write(
         "images": [str(path) for path in IMAGES],
         "expected": expected,
         "versions": {name: version(name) for name in packages},
+        "source": source,
     }
     (FOLDER / "case.json").write_text(json.dumps(case), encoding="utf-8")

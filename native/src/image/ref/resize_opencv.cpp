@@ -1,5 +1,5 @@
-// cv::resize for 8-bit pictures, written from its documented behaviour: half-pixel centres, 11-bit fixed-point weights, and the
-// rounding of its vertical pass ((w0 * (r0 >> 4)) >> 16) + ((w1 * (r1 >> 4)) >> 16) + 2) >> 2.
+// cv::resize for 8-bit pictures, written from its documented behaviour: half-pixel centres and, for linear, 11-bit fixed-point
+// weights and the rounding of the vertical pass ((w0 * (r0 >> 4)) >> 16) + ((w1 * (r1 >> 4)) >> 16) + 2) >> 2.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -54,47 +54,63 @@ void Linear(const Picture& in, const Picture& out, Scratch* scratch) {
   }
 }
 
-void CubicTable(int32_t in, int32_t out, int32_t* first, int32_t* weights) {
-  constexpr float a = -0.75f;
+void CubicTable(int32_t in, int32_t out, int32_t* first, float* weights) {
+  constexpr double a = -0.75;
   const double scale = Scale(in, out);
   for (int32_t i = 0; i < out; ++i) {
-    auto f = static_cast<float>((i + 0.5) * scale - 0.5);
+    double f = (i + 0.5) * scale - 0.5;
     const int32_t s = Floor(f);
-    f -= static_cast<float>(s);
-    float w[4];
-    w[0] = ((a * (f + 1) - 5 * a) * (f + 1) + 8 * a) * (f + 1) - 4 * a;
-    w[1] = ((a + 2) * f - (a + 3)) * f * f + 1;
-    w[2] = ((a + 2) * (1 - f) - (a + 3)) * (1 - f) * (1 - f) + 1;
-    w[3] = 1.f - w[0] - w[1] - w[2];
+    f -= s;
+    const double w0 = ((a * (f + 1) - 5 * a) * (f + 1) + 8 * a) * (f + 1) - 4 * a;
+    const double w1 = ((a + 2) * f - (a + 3)) * f * f + 1;
+    const double w2 = ((a + 2) * (1 - f) - (a + 3)) * (1 - f) * (1 - f) + 1;
     first[i] = s - 1;
-    for (int k = 0; k < 4; ++k) weights[4 * i + k] = RoundEven(w[k] * kOne);
+    float* w = weights + 4 * static_cast<size_t>(i);
+    w[0] = static_cast<float>(w0);
+    w[1] = static_cast<float>(w1);
+    w[2] = static_cast<float>(w2);
+    w[3] = static_cast<float>(1 - w0 - w1 - w2);
   }
 }
 
+// One line of the picture at the width of the output, not rounded.
+void CubicLine(const uint8_t* row, const Picture& in, int32_t width, const int32_t* first, const float* weights, float* to) {
+  for (int32_t x = 0; x < width; ++x, weights += 4) {
+    int32_t at[4];
+    for (int k = 0; k < 4; ++k) at[k] = std::clamp(first[x] + k, 0, in.width - 1) * in.channels;
+    for (int32_t c = 0; c < in.channels; ++c) {
+      float sum = 0;
+      for (int k = 0; k < 4; ++k) sum += static_cast<float>(row[at[k] + c]) * weights[k];
+      *to++ = sum;
+    }
+  }
+}
+
+// Not the fixed point of cv::resize itself: OpenCV as published for x86 leaves cubic to IPP, which rounds once, at the end.
 void Cubic(const Picture& in, const Picture& out, Scratch* scratch) {
-  scratch->ints[0].resize(static_cast<size_t>(out.width));
-  scratch->ints[1].resize(static_cast<size_t>(out.height));
-  scratch->weights[0].resize(4 * static_cast<size_t>(out.width));
-  scratch->weights[1].resize(4 * static_cast<size_t>(out.height));
-  CubicTable(in.width, out.width, scratch->ints[0].data(), scratch->weights[0].data());
-  CubicTable(in.height, out.height, scratch->ints[1].data(), scratch->weights[1].data());
-  for (int32_t y = 0; y < out.height; ++y) {
-    const int32_t* wy = &scratch->weights[1][4 * static_cast<size_t>(y)];
+  const auto width = static_cast<size_t>(out.width), height = static_cast<size_t>(out.height);
+  const size_t line = width * static_cast<size_t>(out.channels);
+  scratch->ints[0].resize(width);
+  scratch->ints[1].resize(height);
+  scratch->floats[0].resize(4 * (width + height));
+  scratch->floats[1].resize(4 * line);
+  float *across = scratch->floats[0].data(), *down = across + 4 * width;
+  CubicTable(in.width, out.width, scratch->ints[0].data(), across);
+  CubicTable(in.height, out.height, scratch->ints[1].data(), down);
+  int32_t held[4] = {-1, -1, -1, -1};  // the four lines around the last one written, line r at r % 4
+  for (int32_t y = 0; y < out.height; ++y, down += 4) {
+    const float* lines[4];
+    for (int k = 0; k < 4; ++k) {
+      const int32_t r = std::clamp(scratch->ints[1][static_cast<size_t>(y)] + k, 0, in.height - 1);
+      float* place = scratch->floats[1].data() + static_cast<size_t>(r % 4) * line;
+      if (held[r % 4] != r) CubicLine(in.Row(r), in, out.width, scratch->ints[0].data(), across, place);
+      held[r % 4] = r;
+      lines[k] = place;
+    }
     uint8_t* to = out.Row(y);
-    for (int32_t x = 0; x < out.width; ++x) {
-      const int32_t* wx = &scratch->weights[0][4 * static_cast<size_t>(x)];
-      for (int32_t c = 0; c < in.channels; ++c) {
-        int64_t sum = 0;
-        for (int k = 0; k < 4; ++k) {
-          const uint8_t* row = in.Row(std::clamp(scratch->ints[1][static_cast<size_t>(y)] + k, 0, in.height - 1));
-          int32_t line = 0;
-          for (int j = 0; j < 4; ++j) {
-            line += row[std::clamp(scratch->ints[0][static_cast<size_t>(x)] + j, 0, in.width - 1) * in.channels + c] * wx[j];
-          }
-          sum += static_cast<int64_t>(line) * wy[k];
-        }
-        *to++ = static_cast<uint8_t>(std::clamp<int64_t>((sum + (1 << (2 * kBits - 1))) >> (2 * kBits), 0, 255));
-      }
+    for (size_t i = 0; i < line; ++i) {
+      const float sum = lines[0][i] * down[0] + lines[1][i] * down[1] + lines[2][i] * down[2] + lines[3][i] * down[3];
+      to[i] = static_cast<uint8_t>(std::clamp(RoundEven(sum), 0, 255));
     }
   }
 }
