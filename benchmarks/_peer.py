@@ -2,8 +2,8 @@
 
 Reads numbers of runs from stdin, one per line, and answers with a JSON list of microseconds, end to end from the picture in memory to the
 family's answer in picture coordinates: class scores, boxes after suppression, contours. The first line that it writes is a summary of one
-answer, so that a peer that computes something else is seen. KIND: "openvino" (Model API), "opencv" (OpenCV DNN), "onnxruntime" (with cv2
-and numpy), "anomalib" (its OpenVINO inferencer).
+answer, so that a peer that computes something else is seen; one that cannot read the graph says "cannot" and why, and ends. KIND:
+"openvino" (Model API), "opencv" (OpenCV DNN), "onnxruntime" (with cv2 and numpy), "anomalib" (its OpenVINO inferencer).
 """
 
 from __future__ import annotations
@@ -147,7 +147,8 @@ def anomalib_peer(job: Job, image: np.ndarray) -> Callable[[], Any]:
     height, width = image.shape[:2]
 
     def run() -> Any:
-        prediction = net.predict(colours)
+        # The inferencer leaves resizing to its caller, and OpenVINO refuses another size than the graph's.
+        prediction = net.predict(cv2.resize(colours, tuple(job["size"]), interpolation=cv2.INTER_LINEAR))
         mask = cv2.resize(np.squeeze(np.asarray(prediction.pred_mask)).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         return cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]
 
@@ -160,8 +161,12 @@ KINDS = {"openvino": openvino_peer, "opencv": opencv_peer, "onnxruntime": onnxru
 def main() -> None:
     kind, path = sys.argv[1:]
     job = json.loads(Path(path).read_text(encoding="utf-8"))
-    run = KINDS[kind](job, np.load(job["picture"]))
-    first = run()
+    try:
+        run = KINDS[kind](job, np.load(job["picture"]))
+        first = run()
+    except cv2.error as error:  # OpenCV DNN does not read every graph
+        print(json.dumps({"kind": kind, "cannot": error.err}), flush=True)
+        return
     told = len(first) if isinstance(first, (list, tuple, np.ndarray)) else str(first)
     print(json.dumps({"kind": kind, "family": job["family"], "answer": told}), flush=True)
     for line in sys.stdin:

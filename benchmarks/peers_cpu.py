@@ -149,7 +149,8 @@ def measured(job: Job, model: Path, public: Path, place: Path) -> tuple[list[dic
     pythons = dict.fromkeys(("openvino", "opencv", "onnxruntime"), own)
     if "anomalib" in job:
         pythons["anomalib"] = Path(os.environ["LNX_ANOMALIB_PYTHON"])
-    peers = {kind: Peer(kind, file, python) for kind, python in pythons.items()}
+    started = {kind: Peer(kind, file, python) for kind, python in pythons.items()}
+    peers = {kind: peer for kind, peer in started.items() if "cannot" not in peer.told}
     times: dict[str, list[float]] = {kind: [] for kind in peers}
     ours: dict[str, list[int]] = {"total": [], "infer": []}
     with lnx.Session(model, device="cpu", cpu_threads=THREADS, trusted_keys=[public], events=False) as session:
@@ -162,7 +163,7 @@ def measured(job: Job, model: Path, public: Path, place: Path) -> tuple[list[dic
                     values.append(timings[stage])
             for kind, peer in peers.items():
                 times[kind] += peer.measure(RUNS)
-    for peer in peers.values():
+    for peer in started.values():
         peer.end()
     beside = np.array(ours["total"]) - np.array(ours["infer"])
     mine = figures(ours["total"])
@@ -170,6 +171,7 @@ def measured(job: Job, model: Path, public: Path, place: Path) -> tuple[list[dic
         {"family": family, "what": "LNX Edge", **mine},
         {"family": family, "what": "LNX Edge, beside the model", **figures(beside)},
         *({"family": family, "what": PEERS[kind], **figures(values)} for kind, values in times.items()),
+        *({"family": family, "what": PEERS[kind], "cannot": peer.told["cannot"]} for kind, peer in started.items() if kind not in peers),
     ]
     claims = [
         claim(f"{family}: {PEERS[kind]} / LNX Edge, median", figures(values)["median_ms"] / mine["median_ms"], "x", 1.0, at_least=True)

@@ -110,6 +110,8 @@ class Session {
     options.gpu_preprocess = number("gpu_preprocess");
     options.gpu_memory_mb = number("gpu_memory_mb");
     options.gpu_tf32 = number("no_tf32");
+    options.warm_up_width = number("warm_up_width");
+    options.warm_up_height = number("warm_up_height");
     options.tile_width = number("tile_width");
     options.tile_height = number("tile_height");
     if (!o["tile_overlap"].is_none()) options.tile_overlap = o["tile_overlap"].cast<double>();

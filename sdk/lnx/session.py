@@ -91,6 +91,8 @@ class Session:
         gpu_preprocess: prepare images on the GPU: True: wherever it can be done; False: never; None: by the size of the image.
         gpu_memory_mb: most that ONNX Runtime's arena takes from the GPU for one graph; 0 = what is free.
         tf32: False: float32 convolutions on the GPU are not rounded to TF32.
+        warm_up_size: ``(width, height)`` of the pictures that will come: buffers are made for it at once, so that the first run is as fast
+            as the hundredth. None = as the golden image of the model.
         events: write the event log where a folder for it exists.
         license_file: licence, or folder of licences; None = ``LNX_LICENSE_DIR``, the product's folder, then the tokens.
         license_wait: seconds to wait for the dongle, or for one with a licence on it; None = as the licence says.
@@ -133,6 +135,7 @@ class Session:
         gpu_preprocess: bool | None = None,
         gpu_memory_mb: int = 0,
         tf32: bool = True,
+        warm_up_size: tuple[int, int] | None = None,
         events: bool = True,
         license_file: str | os.PathLike[str] | None = None,
         license_wait: float | None = None,
@@ -170,6 +173,8 @@ class Session:
                 "gpu_preprocess": WHEN[gpu_preprocess],
                 "gpu_memory_mb": gpu_memory_mb,
                 "no_tf32": int(not tf32),
+                "warm_up_width": warm_up_size[0] if warm_up_size else 0,
+                "warm_up_height": warm_up_size[1] if warm_up_size else 0,
                 "no_events": int(not events),
                 "license_file": None if license_file is None else os.fspath(license_file),
                 "license_wait_ms": 0 if license_wait is None else max(1, round(license_wait * 1000)),

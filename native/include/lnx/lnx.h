@@ -271,6 +271,10 @@ typedef struct LnxInitOptions {
   uint32_t gpu_preprocess; /* preparing images on the GPU: 0 = by their size, 1 = wherever it can be done, 2 = never */
   uint32_t gpu_memory_mb;  /* most that ONNX Runtime's arena takes from the GPU for one graph; 0 = what is free */
   uint32_t gpu_tf32;       /* float32 convolutions in TF32: 0 = as ONNX Runtime (yes), 1 = never */
+  uint32_t reserved3;
+  /* Size of the pictures that will come, in pixels: buffers are made for it before LnxInitialize returns, so that the first run
+   * is as fast as the hundredth. 0 = as the golden image of the container, else as the input of the model. */
+  uint32_t warm_up_width, warm_up_height;
 } LnxInitOptions;
 
 typedef struct LnxImage {

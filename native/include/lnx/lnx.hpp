@@ -92,6 +92,9 @@ class Options {
   Options& KeepWarm(uint32_t period_ms, uint32_t minutes = 0) {
     return options_.gpu_keep_warm_ms = period_ms, options_.keep_warm_minutes = minutes, *this;
   }
+  Options& WarmUpSize(uint32_t width, uint32_t height) {
+    return options_.warm_up_width = width, options_.warm_up_height = height, *this;
+  }
   Options& MaxBatch(uint32_t n) { return options_.max_batch = n, *this; }
   Options& Want(uint32_t flags) { return options_.want = flags, *this; }
   Options& Threshold(double threshold) { return options_.threshold = threshold, *this; }

@@ -71,6 +71,10 @@ LnxInitOptions CompleteOptions(const LnxInitOptions* given) {
   RequireRange(options.gpu_preprocess, 0, 2, "options.gpu_preprocess");
   RequireRange(options.gpu_memory_mb, 0, 1u << 20, "options.gpu_memory_mb");
   RequireRange(options.gpu_tf32, 0, 1, "options.gpu_tf32");
+  if (options.warm_up_width != 0 || options.warm_up_height != 0) {
+    RequireRange(options.warm_up_width, 1, manifest::kMaxImageSide, "options.warm_up_width");
+    RequireRange(options.warm_up_height, 1, manifest::kMaxImageSide, "options.warm_up_height");
+  }
   if (options.class_threshold_count > 0) RequirePointer(options.class_thresholds, "options.class_thresholds");
   if (options.class_min_area_count > 0) RequirePointer(options.class_min_areas_px, "options.class_min_areas_px");
   return options;

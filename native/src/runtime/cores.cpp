@@ -51,6 +51,7 @@ void Cores::ServeWaiting() {
 
 bool Cores::Take(Account* account, int64_t deadline) {
   std::unique_lock<std::mutex> lock(mutex_);
+  StopIdle();
   if (first_ == nullptr && Needed(*account) <= free_) {
     Grant(account);
     return true;
@@ -73,11 +74,24 @@ bool Cores::Take(Account* account, int64_t deadline) {
   return false;
 }
 
-bool Cores::TryTake(Account* account) {
+bool Cores::BeginIdle(IdleRun* run) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (first_ != nullptr || Needed(*account) > free_) return false;
-  Grant(account);
+  if (free_ != count_) return false;
+  run->before = nullptr;
+  run->after = idle_;
+  if (idle_ != nullptr) idle_->before = run;
+  idle_ = run;
   return true;
+}
+
+void Cores::EndIdle(IdleRun* run) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  (run->before != nullptr ? run->before->after : idle_) = run->after;
+  if (run->after != nullptr) run->after->before = run->before;
+}
+
+void Cores::StopIdle() const noexcept {
+  for (const IdleRun* run = idle_; run != nullptr; run = run->after) run->stop(run->what);
 }
 
 void Cores::Give(Account* account) noexcept {

@@ -50,14 +50,19 @@ class HostSlot final : public Slot::State {
   }
 
   void RunIdle() noexcept override {
-    if (Cores::OfProcess().in_use() > 0 || !Cores::OfProcess().TryTake(&model.cores)) return;
+    Cores::IdleRun own;
+    own.stop = [](void* slot) noexcept { static_cast<HostSlot*>(slot)->StopIdle(); };
+    own.what = this;
+    if (!Cores::OfProcess().BeginIdle(&own)) return;
     OrtStatus* status = ForgetOpenOutputs();
     if (status == nullptr) status = runtime.ort.RunWithBinding(model.session.get(), run_options.get(), binding.get());
     if (status != nullptr) runtime.ort.ReleaseStatus(status);  // what is wrong is told by the next real run
-    Cores::OfProcess().Give(&model.cores);
+    Cores::OfProcess().EndIdle(&own);
   }
 
  private:
+  void StopIdle() noexcept { StopRun(runtime.ort, run_options.get()); }
+
   void AddOutput(size_t index, const IoInfo& io) {
     for (const int64_t side : io.shape) {
       if (side <= 0) return LeaveOutputOpen(index);

@@ -130,9 +130,10 @@ class Slot {
   // Runs. No allocation of our own. On a CPU it first waits for its cores (timings->queue). deadline: NowMicros, 0 = none; a run
   // that is not done by then ends at its next node. LNX_E_INFERENCE, LNX_E_DEVICE_LOST, LNX_E_OUT_OF_MEMORY, LNX_E_DEADLINE.
   void Run(LnxTimings* timings, int64_t deadline = 0);
-  // Runs when no model of the process uses the CPU's cores, and only until Stop is called; the outputs mean nothing.
+  // Runs when no model of the process uses the CPU's cores, until Stop is called or another run of the process begins; the
+  // outputs mean nothing. Nothing on a GPU.
   void RunIdle() noexcept;
-  // From any thread, while RunIdle may be running. Resume: before the slot is used again.
+  // From any thread, at any time. Resume: before the slot is used again.
   void Stop() noexcept;
   void Resume() noexcept;
   size_t output_count() const;

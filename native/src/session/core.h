@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -59,7 +60,6 @@ class SlotPool {
  public:
   void Add(std::unique_ptr<RunSlot> slot);
   RunSlot* Take(int64_t deadline);  // NowMicros, 0 = none; NULL when none was free by then
-  RunSlot* TryTake();               // NULL when none is free
   void Give(RunSlot* slot) noexcept;
   void WaitAllFree();
   size_t size() const { return slots_.size(); }
@@ -169,6 +169,9 @@ bool PreparesOnGpu(const Core& core, runtime::Slot& slot, const image::View& raw
 void PrepareOnGpu(const Core& core, RunSlot& own, runtime::Slot* slot, const LnxImage& image, const image::View& raw,
                   const LnxRect& roi, uint32_t index);
 void ProveGpuPreprocessing(Core& core);  // against the plain way; what differs is not used, and told once
+
+// So that the first real run is as fast as the hundredth. See warm_up.cpp. progress: a fraction of 0..1, may throw.
+void WarmUp(Core& core, const LnxInitOptions& options, const std::function<void(double)>& progress);
 
 std::string DescribeJson(const Core& core);
 bool RunSelfTest(Core& core, LnxSelfTestReport* report);

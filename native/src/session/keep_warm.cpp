@@ -10,41 +10,54 @@ namespace lnx::session {
 namespace {
 
 constexpr int64_t kAsleep = 250'000;  // how often a session that has gone to sleep looks for a real run
+constexpr int64_t kRest = 3;          // a pause is at least this many times as long as the idle run before it
+
+// Buffers of the shape that real runs have.
+runtime::Slot* SlotOf(Core& core, RunSlot* own) {
+  if (core.text == nullptr) return &core.SlotFor(*own, core.fixed_batch > 0 ? core.fixed_batch : 1);
+  own->text = core.text->MakeSlot();
+  core.text->WarmUp(own->text.get());
+  return core.text->Warmest(own->text.get());
+}
 
 }  // namespace
 
 KeepWarm::KeepWarm(Core& core, uint32_t period_ms, uint32_t minutes)
-    : core_(core),
-      period_(int64_t{1000} * period_ms),
+    : period_(int64_t{1000} * period_ms),
       awake_(int64_t{60'000'000} * minutes),
+      own_(std::make_unique<RunSlot>()),
+      slot_(SlotOf(core, own_.get())),
       last_real_(NowMicros()),
       thread_([this] { Work(); }) {}
 
 KeepWarm::~KeepWarm() {
+  real_.fetch_add(1);  // no idle run begins any more
+  if (beating_.load()) slot_->Stop();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
-    if (slot_ != nullptr) slot_->Stop();
     changed_.notify_all();
   }
   thread_.join();
 }
 
+// Either this sees that an idle run has begun and ends it, or Beat sees the real run and does not begin.
 void KeepWarm::Yield() noexcept {
-  last_real_.store(NowMicros());
-  if (!beating_.load()) return;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (slot_ != nullptr) slot_->Stop();
+  real_.fetch_add(1);
+  if (beating_.load()) slot_->Stop();
 }
 
-void KeepWarm::Ran() noexcept { last_real_.store(NowMicros()); }
+void KeepWarm::Ran() noexcept {
+  last_real_.store(NowMicros());
+  real_.fetch_sub(1);
+}
 
 void KeepWarm::Work() {
-  int64_t last_beat = 0;
+  int64_t last_beat = 0, rest = period_;
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
     const int64_t now = NowMicros(), real = last_real_.load();
-    const int64_t due = std::max(real, last_beat) + period_;
+    const int64_t due = std::max(real + period_, last_beat + rest);
     const bool asleep = now - real > awake_;
     if (asleep || now < due) {
       changed_.wait_for(lock, std::chrono::microseconds(asleep ? std::max(kAsleep, period_) : due - now));
@@ -53,34 +66,20 @@ void KeepWarm::Work() {
     lock.unlock();
     Beat();
     last_beat = NowMicros();
+    rest = std::max(period_, kRest * (last_beat - now));
     lock.lock();
   }
 }
 
 void KeepWarm::Beat() {
-  RunSlot* own = core_.slots.TryTake();
-  if (own == nullptr) return;
-  runtime::Slot* bound = core_.text != nullptr   ? core_.text->Warmest(own->text.get())
-                         : own->by_batch.empty() ? nullptr
-                                                 : own->by_batch.begin()->second.get();
-  if (bound != nullptr) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!stopping_) slot_ = bound;
-      beating_.store(slot_ != nullptr);
-    }
-    // A run that came before `beating_` was seen has moved last_real_: it is not kept waiting.
-    const bool quiet = NowMicros() - last_real_.load() >= period_;
-    if (slot_ != nullptr && quiet) {
-      bound->RunIdle();
-      ++beats_;
-    }
-    const std::lock_guard<std::mutex> lock(mutex_);
-    slot_ = nullptr;
-    beating_.store(false);
-    bound->Resume();
+  if (slot_ == nullptr) return;
+  beating_.store(true);
+  if (real_.load() == 0) {
+    slot_->RunIdle();
+    ++beats_;
   }
-  core_.slots.Give(own);
+  beating_.store(false);
+  slot_->Resume();
 }
 
 }  // namespace lnx::session

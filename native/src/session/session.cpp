@@ -43,69 +43,6 @@ class Reporter {
   void* user_;
 };
 
-void WarmUpText(Core& core, const Reporter& report) {
-  std::vector<std::unique_ptr<SlotUse>> all;
-  all.reserve(core.slots.size());
-  for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core, 0));
-  for (size_t i = 0; i < all.size(); ++i) {
-    core.text->WarmUp((*all[i])->text.get());
-    report("warm-up", static_cast<double>(i + 1) / static_cast<double>(all.size()));
-  }
-}
-
-// Runs a grey picture through the whole way, so that the first real run is as fast as the hundredth.
-void WarmUp(Core& core, uint32_t runs, const Reporter& report) {
-  if (core.text != nullptr) return WarmUpText(core, report);
-  const manifest::Manifest& m = *core.manifest;
-  int32_t side_x =
-      std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[core.image_input].layout == "NCHW" ? 3 : 2]),
-                 m.limits.min_width, m.limits.max_width);
-  int32_t side_y =
-      std::clamp(static_cast<int32_t>(core.input_shape[m.graphs[0].inputs[core.image_input].layout == "NCHW" ? 2 : 1]),
-                 m.limits.min_height, m.limits.max_height);
-  const auto usual = static_cast<LnxPixelFormat>(m.depth == 16 ? LNX_PIXEL_GRAY16 : LNX_PIXEL_BGR8);
-  const LnxPixelFormat format = m.input.accept.empty() ? usual : m.input.accept.front();
-  const bool camera = image::IsCameraFormat(format);  // those want even sides, or at least three pixels
-  if (camera) side_x = std::max(4, side_x & ~1), side_y = std::max(4, side_y & ~1);
-  const std::vector<uint8_t> grey(static_cast<size_t>(image::RowBytes(format, side_x) * image::PlaneRows(format, side_y)), 114);
-  std::vector<LnxImage> images(core.max_batch);
-  for (LnxImage& image : images) {
-    image = LnxImage{};
-    image.struct_size = sizeof image;
-    image.pixel_format = format;
-    image.data = grey.data();
-    image.width = side_x;
-    image.height = side_y;
-    image.stride_bytes = image::RowBytes(format, side_x);
-  }
-  std::vector<int64_t> batches = m.graphs[0].batch;
-  if (core.fixed_batch > 0) batches = {1};
-  std::vector<std::unique_ptr<SlotUse>> all;
-  all.reserve(core.slots.size());
-  for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core, 0));
-  double done = 0;
-  const double total = static_cast<double>(all.size() * batches.size() * runs);
-  for (const auto& slot : all) {
-    for (size_t i = 0; i < core.stages.size(); ++i) core.stages[i]->WarmUp(&(*slot)->stages[i], runs);
-    for (const int64_t batch : batches) {
-      if (batch > core.max_batch) continue;
-      for (uint32_t i = 0; i < runs; ++i) {
-        result::Storage* storage = nullptr;
-        try {
-          storage = RunImages(core, **slot, images.data(), static_cast<uint32_t>(batch), nullptr, NowMicros());
-        } catch (const Error& error) {
-          // A grey picture may be outside what the recipe accepts; everything else is a fault of the model or the device.
-          if (error.status() != LNX_E_IMAGE_SIZE) throw;
-          core.SlotFor(**slot, core.fixed_batch > 0 ? core.fixed_batch : batch).Run(nullptr);
-        }
-        if (storage != nullptr) result::Pool::Give(storage);
-        report("warm-up", ++done / total);
-      }
-    }
-  }
-  core.sequence = 0;
-}
-
 // One graph with pipeline and decoder, and the stages after it.
 void BuildPipeline(Core& core, runtime::Runtime& runtime, const runtime::DeviceRequest& request) {
   const manifest::Manifest& m = *core.manifest;
@@ -289,7 +226,7 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
   }
   state->queue = std::make_unique<Queue>(core, options.queue_depth, MostTogether(core, options));
   if (core.text == nullptr) ProveGpuPreprocessing(core);
-  WarmUp(core, options.warm_up_runs, report);
+  WarmUp(core, options, [&report](double fraction) { report("warm-up", fraction); });
   core.warm = true;
   if (options.gpu_keep_warm_ms > 0 && core.model->provider() == LNX_PROVIDER_CPU) {
     core.keep_warm = std::make_unique<KeepWarm>(core, options.gpu_keep_warm_ms, request.keep_warm_minutes);
@@ -316,8 +253,8 @@ std::unique_ptr<Session> Session::Initialize(const std::string& model_path, cons
 
 Session::~Session() {
   state_->queue.reset();
-  state_->core.keep_warm.reset();
   state_->core.slots.WaitAllFree();
+  state_->core.keep_warm.reset();
   state_->core.recording.Set(nullptr);
   state_->core.licensing.reset();
   if (!state_->core.events) return;

@@ -34,11 +34,6 @@ RunSlot* SlotPool::Take(int64_t deadline) {
   return waiter.slot;
 }
 
-RunSlot* SlotPool::TryTake() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return free_.empty() ? nullptr : TakeFree();
-}
-
 void SlotPool::Unlink(Waiter* waiter) {
   (waiter->before != nullptr ? waiter->before->after : first_) = waiter->after;
   (waiter->after != nullptr ? waiter->after->before : last_) = waiter->before;
@@ -66,13 +61,14 @@ SlotUse::SlotUse(Core& core, int64_t deadline) : core_(core) {
   if (core_.keep_warm) core_.keep_warm->Yield();
   slot_ = core_.slots.Take(deadline);
   if (slot_ != nullptr) return;
+  if (core_.keep_warm) core_.keep_warm->Ran();
   Fail(LNX_E_DEADLINE, {"every run slot busy until " + std::to_string(NowMicros() - deadline) + " us after the deadline",
                         "a free slot", "run_slots"});
 }
 
 SlotUse::~SlotUse() {
-  core_.slots.Give(slot_);
   if (core_.keep_warm) core_.keep_warm->Ran();
+  core_.slots.Give(slot_);  // last: the session may end with it
 }
 
 runtime::Slot& Core::SlotFor(RunSlot& slot, int64_t batch) const {

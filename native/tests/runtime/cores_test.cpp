@@ -15,6 +15,8 @@ namespace {
 using lnx::NowMicros;
 using lnx::runtime::Cores;
 
+constexpr int64_t kNow = 1;  // a deadline that is over: without waiting
+
 Cores::Account Model(uint32_t threads) {
   Cores::Account account;
   account.threads = threads;
@@ -54,14 +56,14 @@ TEST(Cores, RunsOfOneModelShareItsThreadsUntilAnotherWaits) {
   Cores cores(2);
   Cores::Account a = Model(2), b = Model(1);
   ASSERT_TRUE(cores.Take(&a, 0));
-  EXPECT_TRUE(cores.TryTake(&a)) << "a second run of the same model joins";
+  EXPECT_TRUE(cores.Take(&a, kNow)) << "a second run of the same model joins";
   EXPECT_EQ(cores.in_use(), 2u);
   std::thread other([&] {
     ASSERT_TRUE(cores.Take(&b, 0));
     cores.Give(&b);
   });
   UntilWaiting(cores, 1);
-  EXPECT_FALSE(cores.TryTake(&a)) << "the other would never come";
+  EXPECT_FALSE(cores.Take(&a, kNow)) << "the other would never come";
   cores.Give(&a);
   EXPECT_EQ(cores.waiting(), 1u);
   cores.Give(&a);
@@ -116,8 +118,40 @@ TEST(Cores, GivingUpAtTheDeadlineHoldsNobodyUp) {
   waits.join();
   cores.Give(&narrow);
   cores.Give(&busy);
-  EXPECT_TRUE(cores.TryTake(&wide));
+  EXPECT_TRUE(cores.Take(&wide, kNow));
   cores.Give(&wide);
+  EXPECT_EQ(cores.in_use(), 0u);
+}
+
+struct Idle : Cores::IdleRun {
+  Idle() {
+    what = this;
+    stop = [](void* own) noexcept { ++static_cast<Idle*>(own)->stops; };
+  }
+  int stops = 0;
+};
+
+TEST(Cores, ARunStopsIdleRunsAndDoesNotWaitForTheirEnd) {
+  Cores cores(2);
+  Cores::Account all = Model(2);
+  Idle one, other, third;
+  ASSERT_TRUE(cores.BeginIdle(&one));
+  ASSERT_TRUE(cores.BeginIdle(&other));
+  EXPECT_EQ(cores.in_use(), 0u);
+  ASSERT_TRUE(cores.Take(&all, kNow)) << "both are still running";
+  EXPECT_EQ(one.stops, 1);
+  EXPECT_EQ(other.stops, 1);
+  EXPECT_FALSE(cores.BeginIdle(&third)) << "a core is in use";
+  cores.EndIdle(&one);
+  cores.Give(&all);
+  ASSERT_TRUE(cores.BeginIdle(&third));
+  ASSERT_TRUE(cores.Take(&all, kNow));
+  EXPECT_EQ(one.stops, 1) << "it has ended";
+  EXPECT_EQ(other.stops, 2);
+  EXPECT_EQ(third.stops, 1);
+  cores.EndIdle(&other);
+  cores.EndIdle(&third);
+  cores.Give(&all);
   EXPECT_EQ(cores.in_use(), 0u);
 }
 
