@@ -15,7 +15,7 @@ PARTS: dict[str, str] = {  # name on the command line -> module and function tha
 }
 
 
-def make(part: str) -> None:
-    """Makes one part. Ends the program when that fails."""
+def make(part: str, *arguments: object) -> None:
+    """Makes one part. Ends the program when that fails. Runs in the project's environment: `python -m installer PART`."""
     module, _, function = PARTS[part].partition(":")
-    getattr(importlib.import_module(module), function)()
+    getattr(importlib.import_module(module), function)(*arguments)

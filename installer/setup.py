@@ -25,6 +25,7 @@ from installer.packs import command as packs_command
 from tools.dev.machine import ROOT, run, say
 
 NSIS = Path(__file__).parent / "nsis"
+NSIS_LANGUAGES = Path("/usr/share/nsis/Contrib/Language files")
 DIST = ROOT / "build/dist"
 MINGW = ROOT / "build/mingw"
 STEP = MINGW / "installer/setup_step/setup_step.exe"
@@ -96,6 +97,9 @@ def _macros(sizes: dict[str, int], packs: Sequence[Path], programs: bool) -> str
         lines += [f'${{If}} $Pack == "{folder.name.split("-")[0]}"', f'StrCpy $PackDir "{folder.name}"', "${EndIf}"]
     lines += ["!macroend", "!macro SELECT_FROM_LIST"]
     lines += [f"!insertmacro SelectIfListed {name} ${{{section}}}" for name, section in sections.items()]
+    lines += ["!macroend", "!macro LIST_SELECTED"]
+    for name, section in sections.items():
+        lines += [f"${{If}} ${{SectionIsSelected}} ${{{section}}}", f'StrCpy $0 "$0, {name}"', "${EndIf}"]
     lines += ["!macroend", "!macro ADD_SECTION_SIZES", f"IntOp $1 $1 + {sizes['common'] >> 10}"]
     for name, section in {**sections, **({"programs": "SecPrograms"} if programs else {})}.items():
         if name in sizes:
@@ -105,6 +109,15 @@ def _macros(sizes: dict[str, int], packs: Sequence[Path], programs: bool) -> str
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         lines += [f'${{If}} $Pack == "{folder.name.split("-")[0]}"', f"IntOp $1 $1 + {(size >> 10) + 1}", "${EndIf}"]
     return "\n".join([*lines, "${EndIf}", "!macroend", ""])
+
+
+def _korean(folder: Path) -> Path:
+    """NSIS's Korean texts with the one particle that the name of the product takes: 를, since "엣지" ends in a vowel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("Korean.nsh", "Korean.nlf"):
+        text = (NSIS_LANGUAGES / name).read_text(encoding="utf-8-sig")
+        (folder / name).write_text(text.replace("(을)를", "를"), encoding="utf-8-sig")
+    return folder
 
 
 def build(inputs: Inputs, output: Path, *, version: str = VERSION, compressor: str = COMPRESSOR, work: Path | None = None) -> Path:
@@ -129,6 +142,7 @@ def build(inputs: Inputs, output: Path, *, version: str = VERSION, compressor: s
         "PACKS": " ".join(folder.name.split("-")[0] for folder in inputs.packs),
         "ATTRIBUTION_EN": attribution.ENGLISH,
         "ATTRIBUTION_KO": attribution.KOREAN,
+        "LANGUAGE_FILES": _korean(payload / "language"),
     }
     pictures = artwork.draw(payload / "artwork")
     definitions |= {f"PICTURE_{name.upper()}": path for name, path in pictures.items()}

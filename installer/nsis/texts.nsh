@@ -6,8 +6,14 @@
 !define Text "!insertmacro Text"
 
 ${Text} ATTRIBUTION "${ATTRIBUTION_EN}" "${ATTRIBUTION_KO}"
-${Text} WELCOME "LNX Edge ${VERSION}$\r$\n$\r$\nInspection programs, the agent and the collector keep running on the old version until the new one is complete.$\r$\n$\r$\n${ATTRIBUTION_EN}" \
-  "LNX Edge ${VERSION}$\r$\n$\r$\n새 버전이 완전히 설치될 때까지 검사 프로그램, 에이전트, 수집기는 이전 버전으로 계속 동작합니다.$\r$\n$\r$\n${ATTRIBUTION_KO}"
+${Text} WELCOME_NEW "LNX Edge ${VERSION}$\r$\n$\r$\nNo internet connection is needed. The runtime pack is chosen by this PC's NVIDIA driver and GPU.$\r$\n$\r$\n${ATTRIBUTION_EN}" \
+  "LNX Edge ${VERSION}$\r$\n$\r$\n인터넷 연결이 필요하지 않습니다. 런타임 팩은 이 PC의 NVIDIA 드라이버와 GPU에 맞게 선택됩니다.$\r$\n$\r$\n${ATTRIBUTION_KO}"
+${Text} TITLE_UPDATE "Update of LNX Edge" "LNX Edge 업데이트"
+${Text} WELCOME_UPDATE "$Previous > ${VERSION}$\r$\n$\r$\nInspection programs, the agent and the collector keep running on the old version until the new one is complete. Settings and data stay.$\r$\n$\r$\n${ATTRIBUTION_EN}" \
+  "$Previous > ${VERSION}$\r$\n$\r$\n새 버전이 완전히 설치될 때까지 검사 프로그램, 에이전트, 수집기는 이전 버전으로 계속 동작합니다. 설정과 데이터는 유지됩니다.$\r$\n$\r$\n${ATTRIBUTION_KO}"
+${Text} TITLE_REPAIR "Repair of LNX Edge" "LNX Edge 복구"
+${Text} WELCOME_REPAIR "LNX Edge ${VERSION} is installed. Files that are not as they were made are replaced, and components that you choose are added; settings and data stay.$\r$\n$\r$\nTo remove LNX Edge, use 'Apps' in the settings of Windows.$\r$\n$\r$\n${ATTRIBUTION_EN}" \
+  "이미 설치된 버전: LNX Edge ${VERSION}$\r$\n$\r$\n손상된 파일을 다시 설치하고 선택한 구성 요소를 추가합니다. 설정과 데이터는 유지됩니다.$\r$\n$\r$\n제거하려면 Windows 설정의 '앱'을 사용하십시오.$\r$\n$\r$\n${ATTRIBUTION_KO}"
 ${Text} FINISHED "LNX Edge ${VERSION} is installed. 'lnx doctor' tells what this PC offers.$\r$\n$\r$\n${ATTRIBUTION_EN}" \
   "LNX Edge ${VERSION} 설치가 끝났습니다. 'lnx doctor'로 이 PC의 환경을 확인할 수 있습니다.$\r$\n$\r$\n${ATTRIBUTION_KO}"
 ${Text} NAME_SDK "SDK" "SDK"
@@ -41,3 +47,13 @@ ${Text} VC_TOO_OLD "The Visual C++ runtime of this PC is older than 14.40. A pro
 ${Text} HELD "Another program (a virus scanner?) holds a file; exclude the folder and run setup again:" "다른 프로그램(백신 등)이 파일을 잡고 있습니다. 폴더를 예외로 등록하고 다시 설치하십시오:"
 ${Text} DAMAGED "A file is not as it was made; copy the setup program again:" "파일이 손상되었습니다. 설치 프로그램을 다시 복사하십시오:"
 ${Text} SERVICE_FAILED "A service did not take the new version; the old one runs again. The log is %TEMP%\lnx-edge-setup.log." "서비스가 새 버전으로 시작되지 않아 이전 버전으로 되돌렸습니다. 기록: %TEMP%\lnx-edge-setup.log."
+${Text} STAGE_CHECK "Checking this PC" "PC를 확인하는 중"
+${Text} STAGE_COPY "Copying:" "복사하는 중:"
+${Text} STAGE_FLUSH "Comparing hashes and writing to the disk" "해시를 비교하고 디스크에 기록하는 중"
+${Text} STAGE_STOP "Stopping the services" "서비스를 중지하는 중"
+${Text} STAGE_START "Starting the services on the new version" "새 버전으로 서비스를 시작하는 중"
+${Text} STAGE_SWITCH "Registering the new version and removing the old one" "새 버전을 등록하고 이전 버전을 제거하는 중"
+${Text} STAGE_REMOVE "Removing files" "파일을 제거하는 중"
+${Text} CONFIRM_REMOVAL "LNX Edge and its services will be removed. Settings, data and licences in %ProgramData%\LNX stay; the option /DELETEDATA deletes them too." \
+  "LNX Edge와 서비스를 제거합니다. %ProgramData%\LNX 폴더의 설정, 데이터, 라이선스는 남습니다. 함께 삭제하려면 /DELETEDATA 옵션을 사용하십시오."
+${Text} REMAINS "Some files are in use. Windows removes them at its next start." "사용 중인 파일이 있습니다. 다음에 Windows를 시작할 때 제거됩니다."

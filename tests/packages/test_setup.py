@@ -72,11 +72,14 @@ def test_upgraded_repaired_and_removed(pc_with_old: Pc, setups: dict[str, Path])
     check_whole(pc, NEW)
     assert pc.versions() == [NEW], "the old version is gone"
     assert (pc.runtime / "onnxruntime.dll").stat() == before, "the same pack is not copied again"
+    assert pc.registry("Software\\LNX", "Components").replace(" ", "") == ",sdk,runtime"
+    assert not (pc.folder / "versions" / NEW / "docs").exists()
 
     spoilt = pc.folder / "versions" / NEW / "sdk/version.txt"
     spoilt.write_text("x", encoding="ascii")
     (pc.folder / "versions" / NEW / "sdk/lib/lnx.lib").unlink()
-    assert pc.setup(setups[NEW], SMALL) == 0, pc.logged()
+    assert pc.setup(setups[NEW]) == 0, pc.logged()
+    assert not (pc.folder / "versions" / NEW / "docs").exists(), "without an answer file, what was chosen stays chosen"
     assert spoilt.read_text("ascii") == NEW and "repaired" in pc.logged()
     check_whole(pc, NEW)
 

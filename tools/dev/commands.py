@@ -93,8 +93,7 @@ def package(options: argparse.Namespace) -> None:
     """Make what a plant installs: packaged programs for Windows and Linux, the Debian package, the setup program."""
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"], *machine.PACKAGE_PACKAGES])
     machine.environment("cpu,dev,collector,agent,dongle")
-    for part in options.only or installer.PARTS:
-        installer.make(part)
+    run([PYTHON, "-m", "installer", *(options.only or installer.PARTS)])
 
 
 def soak(options: argparse.Namespace) -> None:
@@ -113,11 +112,9 @@ def packs(options: argparse.Namespace) -> None:
 
 def setup(options: argparse.Namespace) -> None:
     """Make the Windows setup program, with a CUDA pack inside when one is named."""
-    from installer import setup as setup_program
-
     machine.system_packages([*machine.BUILD_PACKAGES, *machine.TEST_PACKAGES, *machine.PEER_PACKAGES["windows"], *machine.PACKAGE_PACKAGES])
     machine.environment("cpu,dev,collector,agent,dongle")
-    setup_program.make(options.pack or ())
+    run([PYTHON, "-m", "installer", "installer", *(word for pack in options.pack or () for word in ("--pack", pack))])
 
 
 def parity(options: argparse.Namespace) -> None:

@@ -76,12 +76,15 @@ PACKAGE_PACKAGES = ("dpkg-dev", "nsis", "zstd")
 # Makes the Debian 13 in a folder whose Wine 10 runs licences and dongles (tools/dev/wine_chroot.py).
 WINE10_PACKAGES = ("debootstrap", "util-linux")
 
-# What only the slow tests of `dev.py nightly` need: a photograph of 12 megapixels, the library that exports ConvNeXt, an RTSP server.
+# What only the slow tests of `dev.py nightly` need: a photograph of 12 megapixels, the library that exports ConvNeXt, an RTSP server,
+# a display for the pages of the setup program.
 NIGHTLY_PACKAGES = (
     *WINE10_PACKAGES,
     "lomiri-wallpapers-16.04",
     "python3-torch",
     "python3-torchvision",
+    "xvfb",
+    "fonts-nanum",
     "gir1.2-gst-rtsp-server-1.0",
     "gstreamer1.0-plugins-good",
     "python3-gi",
