@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from installer import bundled
 from installer.packs.assemble import MANIFEST
 
 # name in the bill -> (Debian package, licence, where it is)
@@ -93,15 +94,18 @@ def finder(folders: list[Path]) -> Callable[[str], metadata.Distribution]:
     return find
 
 
-def write(target: Path, moment: datetime, packs: list[Path], site_packages: list[Path], version: str) -> None:
+def write(target: Path, moment: datetime, packs: list[Path], site_packages: list[Path], version: str, programs: Path | None = None) -> None:
     """Writes sbom.cdx.json into `target`, and the notices beside it.
 
     Args:
         moment: of the build, with its zone.
         packs: folders of the packs inside.
         site_packages: folders with the packages of the frozen programs; none when there are no programs inside.
+        programs: the folder of the frozen programs, whose packages and libraries are all named.
     """
     from lnx.handover.sbom import cyclonedx, needed
+
+    inside = bundled.packages(programs) if programs and site_packages else []
 
     find = finder(site_packages)
     others = [*_linked(), *_of_packs(packs)]
@@ -110,12 +114,14 @@ def write(target: Path, moment: datetime, packs: list[Path], site_packages: list
         parts.append(
             {"type": "framework", "bom-ref": "cpython", "name": "CPython", "version": "3.11.9", "licenses": [{"expression": "Python-2.0"}]}
         )
-    bom = cyclonedx(moment, find=find, others=parts)
+    if programs is not None and site_packages:
+        parts += bundled.libraries(programs)
+    bom = cyclonedx(moment, find=find, others=parts, inside=inside)
     bom["metadata"]["component"] = {"type": "application", "bom-ref": f"lnx-edge-setup@{version}", "name": "lnx-edge", "version": version}
     target.mkdir(parents=True, exist_ok=True)
     (target / "sbom.cdx.json").write_text(json.dumps(bom, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
     texts = {component["name"]: (component["version"], text) for component, text in others}
-    texts |= {name: (dist.version, _texts_of(dist)) for name, (dist, _) in needed(find=find).items() if name != "lnx-edge"}
+    texts |= {name: (dist.version, _texts_of(dist)) for name, (dist, _) in needed(find=find, inside=inside).items() if name != "lnx-edge"}
     rule = "=" * 100
     with (target / "THIRD-PARTY-NOTICES.txt").open("w", encoding="utf-8", newline="\r\n") as file:
         file.write("LNX Edge contains the following software of others.\nLNX Edge에는 다음의 제3자 소프트웨어가 포함되어 있습니다.\n")

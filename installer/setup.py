@@ -72,7 +72,7 @@ def lay_out(inputs: Inputs, payload: Path, version: str) -> dict[str, int]:
 
     shutil.rmtree(payload, ignore_errors=True)
     notices = payload / "common/notices"
-    bom.write(payload / "common/notices", moment(), list(inputs.packs), list(inputs.site_packages), version)
+    bom.write(payload / "common/notices", moment(), list(inputs.packs), list(inputs.site_packages), version, inputs.programs)
     shutil.copyfile(ROOT / "LICENSE", notices / "LICENSE.txt")
     (notices / "ATTRIBUTION.txt").write_text(attribution.BOTH, encoding="utf-8-sig", newline="\r\n")
     shutil.copytree(inputs.sdk, payload / "sdk/sdk")

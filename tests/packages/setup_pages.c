@@ -2,8 +2,8 @@
  *
  *   page TAB number TAB class TAB identifier TAB 1 when its text fits, else 0 TAB text
  *
- * A text fits when its control, in its font, is large enough for it. Ends when the window is gone, or with status 1 after two minutes
- * without change. Argument: the number of pages to click through before cancelling; 0 = to the end.
+ * A text fits when its control, in its font, is large enough for it. Ends when the window is gone, or with status 1 after five
+ * minutes without change. Argument: the number of pages to click through before cancelling; 0 = to the end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,8 @@
 #define SLACK 2 /* pixels: NSIS sizes some controls by their text, without a margin */
 
 enum { TITLE_OF_HEADER = 1037, TITLE_OF_WELCOME = 1201 }; /* identifiers of MUI */
+
+#define AGAIN_MS 20000 /* after which a click counts as lost */
 
 static HWND found_dialog, found_page;
 static int page;
@@ -91,8 +93,9 @@ int main(int count, char** words) {
   HWND before = NULL;
   wchar_t title[200] = L"", title_before[200] = L"";
   DWORD changed = GetTickCount();
-  int seen = 0;
-  while (GetTickCount() - changed < 120000) {
+  DWORD clicked_at = 0;
+  int seen = 0, clicked = 0, enabled = 0, bare = 0;
+  while (GetTickCount() - changed < 300000) {
     Sleep(100);
     found_dialog = found_page = NULL;
     EnumWindows(IsDialog, 0);
@@ -102,6 +105,8 @@ int main(int count, char** words) {
     }
     seen = 1;
     EnumChildWindows(found_dialog, IsPage, 0);
+    bare = found_page == NULL ? bare + 1 : 0;
+    if (bare > 0 && bare < 20) continue;               /* the first page is being made, or one page follows another */
     if (found_page == NULL) found_page = found_dialog; /* a message */
     GetWindowTextW(GetDlgItem(found_dialog, TITLE_OF_HEADER), title, 200);
     if (found_page != before || wcscmp(title, title_before) != 0) { /* a handle may be given again */
@@ -110,20 +115,25 @@ int main(int count, char** words) {
       page++;
       EnumChildWindows(found_dialog, Tell, 0);
       fflush(stdout);
-      before = found_page;
+      before = found_page, clicked = 0, enabled = 0;
       changed = GetTickCount();
     }
-    if (pages > 0 && page > pages) {
+    /* One click per page: a second one would fall on the next. The button has to be there for a while, since pages change by
+     * themselves. */
+    enabled = IsWindowEnabled(GetDlgItem(found_dialog, IDOK)) ? enabled + 1 : 0;
+    if (clicked && GetTickCount() - clicked_at > AGAIN_MS) clicked = 0;
+    if (clicked || enabled < 5) continue;
+    clicked = 1, clicked_at = GetTickCount();
+    if (pages == 0 || page <= pages) {
+      PostMessageW(found_dialog, WM_COMMAND, IDOK, (LPARAM)GetDlgItem(found_dialog, IDOK));
+    } else {
       HWND question;
       PostMessageW(found_dialog, WM_COMMAND, IDCANCEL, (LPARAM)GetDlgItem(found_dialog, IDCANCEL));
-      Sleep(500);
+      Sleep(2000);
       question = GetLastActivePopup(found_dialog);
       if (question != found_dialog) PostMessageW(question, WM_COMMAND, IDYES, (LPARAM)GetDlgItem(question, IDYES));
-    } else if (IsWindowEnabled(GetDlgItem(found_dialog, IDOK))) {
-      PostMessageW(found_dialog, WM_COMMAND, IDOK, (LPARAM)GetDlgItem(found_dialog, IDOK));
-      Sleep(300);
     }
   }
-  printf("nothing changed for two minutes\n");
+  printf("nothing changed for five minutes\n");
   return 1;
 }

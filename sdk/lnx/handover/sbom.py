@@ -41,13 +41,16 @@ def wanted_by(distribution: metadata.Distribution, name: str) -> list[str]:
 Find = Callable[[str], metadata.Distribution]  # raises PackageNotFoundError
 
 
-def needed(root: str = PRODUCT, find: Find = metadata.distribution) -> dict[str, tuple[metadata.Distribution, list[str]]]:
+def needed(
+    root: str = PRODUCT, find: Find = metadata.distribution, inside: Sequence[str] = ()
+) -> dict[str, tuple[metadata.Distribution, list[str]]]:
     """Packages that ``root`` needs and that ``find`` finds, itself first: name -> (distribution, names it needs in turn).
 
-    In a packaged program also what else is inside: nothing lies there that does not belong to it.
+    In a packaged program also what else is inside: nothing lies there that does not belong to it. ``inside`` names that where the program
+    is not the one that runs.
     """
     found: dict[str, tuple[metadata.Distribution, list[str]]] = {}
-    waiting = [root]
+    waiting = [root, *inside]
     if getattr(sys, "frozen", False) and find is metadata.distribution:
         waiting += sorted(distribution.metadata["Name"] for distribution in metadata.distributions())
     while waiting:
@@ -110,6 +113,7 @@ def cyclonedx(
     *,
     find: Find = metadata.distribution,
     others: Sequence[dict[str, Any]] = (),
+    inside: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The bill of materials.
 
@@ -118,8 +122,9 @@ def cyclonedx(
         runtime: path and version of the ONNX Runtime library in use.
         find: where packages are looked for; this Python's, unless another is being packaged.
         others: CycloneDX components that no Python package tells of.
+        inside: packages that are inside, needed by another or not.
     """
-    packages = needed(find=find)
+    packages = needed(find=find, inside=inside)
     components = [*_components(packages), *others]
     if runtime is not None:
         components.append(_library(*runtime))
