@@ -64,6 +64,7 @@ svg{background:#fff;border-radius:10px;width:100%;height:auto}table{border-colla
 text-align:right;border-bottom:1px solid #e3e9ef}
 """
 WIDTH, HEIGHT, LEFT, BOTTOM = 960, 240, 60, 28
+HALO = 'stroke="#fff" stroke-width="3" paint-order="stroke"'  # readable where it stands on a bar
 
 
 def _svg(inside: str) -> str:
@@ -97,7 +98,7 @@ def _histogram(bars: Sequence[tuple[float, int]], median: float, p99: float) -> 
     for value, colour, name in ((median, "#187a34", "p50"), (p99, "#b3261e", "p99")):
         x = LEFT + (WIDTH - LEFT - 10) * (value - low) / (high - low or 1.0)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="10" y2="{HEIGHT - BOTTOM}" stroke="{colour}" stroke-dasharray="5 4"/>')
-        parts.append(f'<text x="{x + 4:.1f}" y="20" fill="{colour}">{name} {value:.3g} ms</text>')
+        parts.append(f'<text x="{x + 4:.1f}" y="20" fill="{colour}" {HALO}>{name} {value:.3g} ms</text>')
     parts.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">{low:.3g} ms</text>')
     parts.append(f'<text x="{WIDTH - 10}" y="{HEIGHT - 8}" text-anchor="end">{high:.3g} ms</text>')
     return _svg("".join(parts))

@@ -57,6 +57,8 @@ def _show(report: BenchReport) -> None:
         for gap in rows:
             pauses.add_row(f"{gap.gap_ms:g} ms", f"{gap.p50_ms:.3f}", f"{gap.p99_ms:.3f}", f"{gap.max_ms:.3f}")
         out.print(pauses)
+    clocks = ", ".join(f"{name} {value}" for name, value in report.clocks.items()) or "-"
+    out.print(say("bench.machine").format(first=report.first_run_ms, clocks=clocks, **report.memory_mb), markup=False)
     if report.other_load_percent > 20:
         out.print(say("bench.busy").format(percent=round(report.other_load_percent)), markup=False)
 
@@ -84,6 +86,9 @@ def bench_command(
             "runtime_dir": runtime_dir,
             "events": False,
         }
+        given = read_image(image) if image else None
+        if given is not None:
+            options["warm_up_size"] = (given.shape[1], given.shape[0])
         before = resident_mb()
         with (
             progress_bar(model.name, as_json) as progress,
@@ -91,7 +96,7 @@ def bench_command(
         ):
             shape = session.describe()["inputs"][0]["shape"]
             sides = [side for side in shape[1:] if side > 4] or [640, 640]
-            picture = read_image(image) if image else np.random.default_rng(0).integers(0, 256, (sides[0], sides[-1], 3), np.uint8)
+            picture = np.random.default_rng(0).integers(0, 256, (sides[0], sides[-1], 3), np.uint8) if given is None else given
             warm = (lambda: Session(model, trusted_keys=trust or [], keep_warm=keep_warm / 1000, **options)) if keep_warm else None
             report = measure(session, picture, runs=runs, gaps_ms=pauses, open_warm=warm, memory_before_mb=before, progress=progress)
         if page is not None:

@@ -154,6 +154,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "longer than the bare call by {p50:.1f} % at the median, {p99:.1f} % at p99",
         "단독 호출보다 중앙값 {p50:.1f} %, p99 {p99:.1f} % 더 걸림",
     ),
+    "bench.machine": (
+        "first run {first:.3f} ms; memory {before:.0f} MB before, {opened:.0f} MB opened, {after_runs:.0f} MB after; clocks {clocks}",
+        "첫 실행 {first:.3f} ms. 메모리: 열기 전 {before:.0f} MB, 연 뒤 {opened:.0f} MB, 실행 뒤 {after_runs:.0f} MB. 클록: {clocks}",
+    ),
     "opt.keep_warm": (
         "With --gaps: measure the pauses again while the model is run every so many milliseconds without an image.",
         "--gaps와 함께: 이미지 없이 지정한 밀리초마다 모델을 실행해 예열을 유지하며 다시 측정합니다.",
