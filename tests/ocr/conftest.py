@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 LATIN = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 KOREAN = "/usr/share/fonts/truetype/nanum/NanumGothic.ttf"
-Peer = Callable[[str, dict[str, Any]], dict[str, list[Any]]]
+Peer = Callable[..., dict[str, list[Any]]]  # (package, images, reader=None)
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +40,15 @@ def peers() -> Path:
 
 @pytest.fixture(scope="session")
 def peer(peers: Path, tmp_path_factory: pytest.TempPathFactory) -> Peer:
-    """Runs a peer over named images: name -> [[text, score, quad], ...]."""
+    """Runs a peer over named images: name -> [[text, score, quad], ...]. reader: a recognition model and its file of characters."""
 
-    def run(package: str, images: dict[str, Any]) -> dict[str, list[Any]]:
+    def run(package: str, images: dict[str, Any], reader: tuple[Path, Path] | None = None) -> dict[str, list[Any]]:
         source = tmp_path_factory.mktemp("peer") / "images.npz"
         np.savez(source, **images)
         command = [sys.executable, str(HERE / "peer.py"), package, str(source), "2"]
         environment = {**os.environ, "PYTHONPATH": str(peers)}
+        if reader:
+            environment |= {"LNX_PEER_READER": str(reader[0]), "LNX_PEER_CHARACTERS": str(reader[1])}
         finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         assert finished.returncode == 0, finished.stderr[-2000:]
         told = [json.loads(line) for line in finished.stdout.splitlines() if line.startswith("{")]

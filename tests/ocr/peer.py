@@ -1,5 +1,6 @@
 """Runs a RapidOCR package over images, in a process of its own: peer.py PACKAGE IMAGES.npz [THREADS [ROUNDS]] -> JSON lines on stdout.
 
+LNX_PEER_READER and LNX_PEER_CHARACTERS name a recognition model and its file of characters that take the place of the package's own.
 ``micros`` is the time of each round, ``model_micros`` the part of it that ONNX Runtime took.
 """
 
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from typing import Any
@@ -38,11 +40,17 @@ def main() -> None:
     rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     logging.disable(logging.CRITICAL)
     time_the_models()
+    reader, characters = os.environ.get("LNX_PEER_READER"), os.environ.get("LNX_PEER_CHARACTERS")
     read: Any
     if package == "rapidocr":
         from rapidocr import RapidOCR
 
-        options = {"EngineConfig.onnxruntime.intra_op_num_threads": threads, "EngineConfig.onnxruntime.inter_op_num_threads": 1}
+        options: dict[str, Any] = {
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+        if reader:
+            options |= {"Rec.model_path": reader, "Rec.rec_keys_path": characters}
         engine = RapidOCR(params=options)
 
         def read(image: Any) -> list[Any]:
@@ -54,7 +62,8 @@ def main() -> None:
     else:
         from rapidocr_onnxruntime import RapidOCR
 
-        engine = RapidOCR(intra_op_num_threads=threads, inter_op_num_threads=1)
+        own = {"rec_model_path": reader, "rec_keys_path": characters} if reader else {}
+        engine = RapidOCR(intra_op_num_threads=threads, inter_op_num_threads=1, **own)
 
         def read(image: Any) -> list[Any]:
             found, _ = engine(image)

@@ -1,7 +1,7 @@
 """Text identical to RapidOCR's own pipeline, with the models that its packages carry.
 
-Neither package carries a recognition model with Hangul, so Korean lines are misread by both in the same way here; Korean characters
-themselves are read in test_made_reader.py.
+Neither package carries a recognition model with Hangul, so Korean lines are misread by both in the same way here; test_hangul.py reads
+them right, with a recogniser of its own in both pipelines.
 """
 
 from __future__ import annotations
