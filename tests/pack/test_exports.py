@@ -14,7 +14,8 @@ import pytest
 from conftest import brightness_classifier, save_model, segmenter
 from graphs import fixed
 from lnx.cli import app
-from lnx.pack import read_anomalib, read_paddle
+from lnx.container import load_signing_key
+from lnx.pack import pack, read_anomalib, read_paddle
 from onnx import TensorProto, helper
 from test_presets import anomaly_outputs, named
 from typer.testing import CliRunner
@@ -191,6 +192,47 @@ def test_an_export_of_paddleclas_brings_its_transform_and_names(tmp_path: Path) 
     assert (export.preset, export.labels) == ("classification", ["dark", "bright"])
     assert (export.options["resize_short"], export.options["size"]) == (36, (32, 32))
     assert export.options["mean"] == [0.485, 0.456, 0.406]
+
+
+def pooled(path: Path) -> Path:
+    """Sixteen scores of a 32 x 32 input: the mean of each part of 8 x 8."""
+    nodes = [
+        helper.make_node("AveragePool", ["x"], ["parts"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("ReduceMean", ["parts"], ["grey"], axes=[1], keepdims=0),
+        helper.make_node("Flatten", ["grey"], ["y"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 32])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16])
+    return save_model(path, nodes, [], [x], [y])
+
+
+@pytest.mark.parametrize("size", [(50, 71), (45, 33), (91, 40), (36, 37)])
+def test_paddleclas_rounds_the_size_and_cuts_the_middle_as_its_predictor_does(
+    tmp_path: Path, keys: tuple[Path, Path], size: tuple[int, int]
+) -> None:
+    pooled(tmp_path / "inference.onnx")
+    operations: list[Any] = [
+        {"ResizeImage": {"resize_short": 36}},
+        {"CropImage": {"size": 32}},
+        {"NormalizeImage": {"scale": 1 / 255, "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}},
+        {"ToCHWImage": None},
+    ]
+    names = [str(i) for i in range(16)]
+    (tmp_path / "inference.yml").write_text(
+        yaml.safe_dump({"PreProcess": {"transform_ops": operations}, "PostProcess": {"Topk": {"label_list": names}}})
+    )
+    image = np.random.default_rng(5).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    export = read_paddle(tmp_path)
+    output = tmp_path / "c.lnx"
+    pack(export.model, output, preset=export.preset, labels=export.labels, options=export.options, signing_key=load_signing_key(keys[0]))
+    with lnx.Session(output, device="cpu", trusted_keys=[keys[1]], events=False) as session:
+        scores = {c.class_id: c.score for c in session.run(image, top_k=16).classes}
+    share = 36 / min(size)  # as ResizeImage and CropImage of PaddleClas are documented
+    whole = cv2.resize(image, (round(size[0] * share), round(size[1] * share)))
+    top, left = (whole.shape[0] - 32) // 2, (whole.shape[1] - 32) // 2
+    cut = whole[top : top + 32, left : left + 32].astype(np.float64) / 255
+    expected = cut.reshape(4, 8, 4, 8, 3).mean((1, 3, 4)).ravel()
+    assert max(abs(scores[i] - expected[i]) for i in range(16)) < 1e-5
 
 
 def test_an_export_of_paddleseg_must_keep_its_scores(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ PEERS = Path(__file__).parent / "peers"
 # Script: environment under .cache that has its project.
 CASES = {
     "timm_resnet": "parity-venv",
+    "transformers_convnext": "parity-venv",
     "timm_multilabel": "parity-venv",
     "yolox_nano": "parity-venv",
     "mmdet_rtmdet": "parity-venv",

@@ -61,7 +61,7 @@ def _classification(document: dict[str, Any], path: Path) -> tuple[str, dict[str
             options["interp"] = {"nearest": "nearest", "bicubic": "cubic", "area": "area"}.get(settings.get("interpolation", ""), "linear")
             options["lib"] = "pil" if settings.get("backend") == "pil" else "opencv"
             if "resize_short" in settings:
-                options |= {"resize": "imagenet", "resize_short": int(settings["resize_short"])}
+                options |= {"resize": "imagenet", "resize_short": int(settings["resize_short"]), "rounding": "round", "crop": "floor"}
             else:
                 side = settings["size"]
                 options |= {"resize": "stretch", "size": (int(side), int(side)) if isinstance(side, int) else (int(side[0]), int(side[1]))}

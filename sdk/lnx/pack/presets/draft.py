@@ -167,8 +167,8 @@ class Draft:
             if short < max(size):  # a square picture would be smaller than what is cut out of it
                 raise self.refuse(f"resize_short {short}", f"at least {max(size)}, the longer side of the crop {size[0]} x {size[1]}")
             ops += [
-                Resize(mode="short_side", size=(short, short), interp=interp, lib=lib, rounding="floor"),
-                Crop(mode="center", size=size, rounding="half_even"),
+                Resize(mode="short_side", size=(short, short), interp=interp, lib=lib, rounding=o.rounding or "floor"),
+                Crop(mode="center", size=size, rounding=o.crop or "half_even"),
             ]
         elif kind != "none":
             lib, interp = self.assume("resize library", o.lib, lib), self.assume("interpolation", o.interp, "linear")

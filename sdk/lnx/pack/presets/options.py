@@ -22,9 +22,12 @@ class PresetOptions(BaseModel):
     )
     interp: Literal["nearest", "linear", "cubic", "area"] | None = None
     lib: Literal["opencv", "pil"] | None = Field(None, description="whose resize the training used")
-    rounding: Literal["round", "floor"] | None = Field(None, description="of the size that keeps the ratio")
+    rounding: Literal["round", "floor"] | None = Field(None, description="of the size that keeps the ratio, letterbox and imagenet")
     back: Literal["ratio", "size"] | None = Field(None, description="letterbox: results return by the ratio, or by the rounded size")
     pad: int | None = Field(None, description="grey level of letterbox margins")
+    crop: Literal["half_even", "floor"] | None = Field(
+        None, description="imagenet: where the middle is that is cut out: half_even (torchvision, timm), floor (transformers, PaddleClas)"
+    )
     resize_short: int | None = Field(None, description="imagenet: short side before the crop; default size / 0.875")
     activation: Literal["none", "softmax", "sigmoid"] | None = Field(None, description="what the graph leaves to be applied")
     decoded: bool | None = Field(None, description="yolox: boxes are already in pixels of the input")
