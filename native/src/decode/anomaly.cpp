@@ -80,7 +80,12 @@ class Anomaly final : public Decoder {
     const bool all_scores = (job.params->want & LNX_WANT_SCORE_MAP) != 0 || options_.fill_holes;
     const auto score = [this](float value) { return InThresholdSpace(value, options_.pixel); };
     const Window window = WholeWindow(g.part_width, g.part_height, w);
-    LabelByThreshold(map, g.part_width, g.part_height, window, kAnomalous + 1, threshold, all_scores, score, w);
+    if (norm_ == options_.graph_is_norm || !options_.pixel) {  // the map is in the thresholds' space
+      const auto same = [](float value) { return value; };
+      LabelByThreshold(map, g.part_width, g.part_height, window, kAnomalous + 1, threshold, all_scores, same, w);
+    } else {
+      LabelByThreshold(map, g.part_width, g.part_height, window, kAnomalous + 1, threshold, all_scores, score, w);
+    }
     if (job.params->want & LNX_WANT_SCORE_MAP) AddScorePlane(regions, w.best.data(), arena, image);
     regions.labels = w.labels.data();
     regions.scores = w.best.data();

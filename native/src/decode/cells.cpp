@@ -1,36 +1,42 @@
 #include "decode/cells.h"
 
 #include <cmath>
-#include <optional>
 
 namespace lnx::decode {
 namespace {
 
-// Where this share of a row is to be interpolated, rows of the map are widened as a whole once, instead of pixel by pixel.
-constexpr int32_t kDenseShare = 4;
+constexpr uint8_t kMixed = 255;  // no verdict: there are at most 254 channels
 
-// Largest channel and its score for a chunk of pixels, from values[channel][pixel].
+// Whether four neighbours say the same. A loop of its own over bytes, so that it vectorises.
+void AgreeWithNeighbours(const uint8_t* __restrict above, const uint8_t* __restrict below, int32_t n,
+                         uint8_t* __restrict agreed) {
+  for (int32_t i = 0; i < n; ++i) {
+    const int differ = (above[i] ^ above[i + 1]) | (above[i] ^ below[i]) | (above[i] ^ below[i + 1]);
+    agreed[i] = differ != 0 ? kMixed : above[i];
+  }
+}
+
+// The largest channel and its score for a chunk of pixels, from values[channel][pixel].
 class Contest {
  public:
   Contest(const ClassRule& rule, int64_t channels) : rule_(rule), channels_(static_cast<int32_t>(channels)) {}
 
-  void Decide(const float* values, int32_t pixels) { FastLanes().largest(values, kCellChunk, channels_, pixels, best_, winner_); }
-
+  void Decide(const float* values, int32_t pixels, float* best) {
+    FastLanes().largest(values, kCellChunk, channels_, pixels, best, winner_);
+  }
   int32_t Winner(int32_t i) const { return winner_[i]; }
 
-  // The best values as scores; after Decide with the same values.
-  const float* Scores(const float* values, int32_t pixels) {
+  // The best values become scores.
+  void Score(const float* values, int32_t pixels, float* best) const {
     if (rule_.activation == ClassRule::Activation::kSigmoid) {
-      for (int32_t i = 0; i < pixels; ++i) best_[i] = 1.0f / (1.0f + std::exp(-best_[i]));
+      for (int32_t i = 0; i < pixels; ++i) best[i] = 1.0f / (1.0f + std::exp(-best[i]));
     }
-    if (rule_.activation == ClassRule::Activation::kSoftmax) FastLanes().softmax(values, kCellChunk, channels_, pixels, best_);
-    return best_;
+    if (rule_.activation == ClassRule::Activation::kSoftmax) FastLanes().softmax(values, kCellChunk, channels_, pixels, best);
   }
 
  private:
   const ClassRule& rule_;
   int32_t channels_;
-  float best_[kCellChunk] = {};
   int32_t winner_[kCellChunk] = {};
 };
 
@@ -65,34 +71,38 @@ Cells::Cells(const Map& map, int32_t width, int32_t height, int32_t begin, int32
     first_ = w.segments.front().column;
     count_ = w.segments.back().next - first_ + 1;
   }
-  w.verdicts.resize(2 * static_cast<size_t>(count_));
+  every_column_ = !plain_ && w.segments.back().column - first_ + 1 == static_cast<int32_t>(w.segments.size());
+  w.verdicts.resize(3 * static_cast<size_t>(count_));
 }
 
 void Cells::FindRuns() {
   const uint8_t *above = Verdicts(upper_), *below = Verdicts(lower_);
-  std::vector<CellRun>& runs = w_.cell_runs;
-  runs.clear();
-  const auto add = [&](int32_t begin, int32_t end, int32_t verdict) {
-    if (!runs.empty() && runs.back().verdict == verdict) {
-      runs.back().end = end;
-    } else {
-      runs.push_back({begin, end, verdict});
+  uint8_t* agreed = w_.verdicts.data() + 2 * static_cast<std::ptrdiff_t>(count_);
+  const auto& segments = w_.segments;
+  const int32_t places = plain_ ? count_ : static_cast<int32_t>(segments.size());
+  if (plain_) {
+    for (int32_t i = 0; i < count_; ++i) agreed[i] = above[i] == below[i] ? above[i] : kMixed;
+  } else if (every_column_) {
+    AgreeWithNeighbours(above, below, count_ - 1, agreed);
+    if (places == count_) agreed[count_ - 1] = above[count_ - 1] == below[count_ - 1] ? above[count_ - 1] : kMixed;
+  } else {
+    for (int32_t i = 0; i < places; ++i) {
+      const int32_t column = segments[static_cast<size_t>(i)].column - first_,
+                    next = segments[static_cast<size_t>(i)].next - first_;
+      const uint8_t one = above[column];
+      agreed[i] = above[next] == one && below[column] == one && below[next] == one ? one : kMixed;
     }
-  };
-  if (plain_ && above == below) {
-    for (int32_t x = 0; x < count_;) {
-      const int32_t end = EndOfRun(above, x + 1, count_, above[x]);
-      runs.push_back({begin_ + x, begin_ + end, above[x]});
-      x = end;
-    }
-    return;
   }
-  for (int32_t x = 0; plain_ && x < count_; ++x) add(begin_ + x, begin_ + x + 1, above[x] == below[x] ? above[x] : -1);
-  for (const CellSegment& s : w_.segments) {
-    const int32_t column = s.column - first_, next = s.next - first_;
-    const uint8_t one = above[column];
-    const bool agree = above[next] == one && below[column] == one && below[next] == one;
-    add(s.begin, s.end, agree ? one : -1);
+  w_.cell_runs.clear();
+  for (int32_t i = 0; i < places;) {
+    const int32_t end = EndOfRun(agreed, i + 1, places, agreed[i]);
+    const int32_t verdict = agreed[i] == kMixed ? -1 : agreed[i];
+    if (plain_) {
+      w_.cell_runs.push_back({begin_ + i, begin_ + end, verdict});
+    } else {
+      w_.cell_runs.push_back({segments[static_cast<size_t>(i)].begin, segments[static_cast<size_t>(end) - 1].end, verdict});
+    }
+    i = end;
   }
 }
 
@@ -162,10 +172,15 @@ void LabelByClass(const Channels& channels, int32_t width, int32_t height, const
             cells.Values(first.data + c * channels.step, y, begin, end, to);
           }
         }
-        contest.Decide(w.plane.data(), end - begin);
-        for (int32_t x = begin; run.verdict < 0 && x < end; ++x) labels[x] = label_of(contest.Winner(x - begin));
-        const float* won = contest.Scores(w.plane.data(), end - begin);
-        std::copy(won, won + (end - begin), scores + begin);
+        const float* values = w.plane.data();
+        if (run.verdict < 0) {
+          contest.Decide(values, end - begin, scores + begin);
+          for (int32_t x = begin; x < end; ++x) labels[x] = label_of(contest.Winner(x - begin));
+        } else {
+          const float* won = values + static_cast<std::ptrdiff_t>(run.verdict) * kCellChunk;
+          std::copy(won, won + (end - begin), scores + begin);
+        }
+        contest.Score(values, end - begin, scores + begin);
       }
     }
   }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "decode/lanes.h"
@@ -20,6 +21,8 @@
 namespace lnx::decode {
 
 constexpr int32_t kCellChunk = 256;  // pixels that are interpolated at once
+// Where this share of a row is to be interpolated, rows of the map are widened as a whole once, instead of pixel by pixel.
+constexpr int32_t kDenseShare = 4;
 
 // The part of a stretched map that is wanted, and where its answers go: pixel (x, y) of the map to labels[y * stride + x].
 struct Window {
@@ -67,6 +70,7 @@ class Cells {
   Map map_;
   int32_t height_, begin_;
   bool plain_;                       // columns of the map are columns of the image
+  bool every_column_ = false;        // each column of the map has pixels
   int32_t first_ = 0, count_ = 0;    // columns of the map that have a verdict
   int32_t held_[2] = {-1, -1};       // rows of the map whose verdicts are known, even and odd
   int32_t upper_ = -1, lower_ = -1;  // rows of the map that w.cell_runs stands for
@@ -108,19 +112,25 @@ void LabelByThreshold(const Map& map, int32_t width, int32_t height, const Windo
     if (map.pixel_step == 1) return FastLanes().reaches(value, limit, n, to);
     for (int32_t x = 0; x < n; ++x) to[x] = value[x * map.pixel_step] >= limit ? 1 : 0;
   };
-  float values[kCellChunk];
+  std::optional<Stretch> rows;
   for (int32_t y = part.top; y < part.bottom; ++y) {
     uint8_t* labels = window.labels + y * window.stride;
     float* scores = window.scores + y * window.stride;
-    for (const CellRun& run : cells.Runs(y, judge)) {
+    const std::vector<CellRun>& runs = cells.Runs(y, judge);
+    int32_t pixels = 0;
+    for (const CellRun& run : runs) pixels += run.verdict == 0 && !all_scores ? 0 : run.end - run.begin;
+    const bool dense = pixels > width / kDenseShare;
+    if (dense && !rows) rows.emplace(map, width, height, w);
+    for (const CellRun& run : runs) {
       if (run.verdict >= 0) std::fill(labels + run.begin, labels + run.end, run.verdict != 0 ? label : uint8_t{0});
       if (run.verdict == 0 && !all_scores) continue;
-      for (int32_t begin = run.begin; begin < run.end; begin += kCellChunk) {
-        const int32_t end = std::min(begin + kCellChunk, run.end);
-        cells.Values(map.data, y, begin, end, values);
-        for (int32_t x = begin; x < end; ++x) scores[x] = score(values[x - begin]);
-        for (int32_t x = begin; run.verdict < 0 && x < end; ++x) labels[x] = values[x - begin] >= limit ? label : 0;
+      if (dense) {
+        rows->Copy(y, 0, run.begin, run.end, scores + run.begin);
+      } else {
+        cells.Values(map.data, y, run.begin, run.end, scores + run.begin);
       }
+      for (int32_t x = run.begin; run.verdict < 0 && x < run.end; ++x) labels[x] = scores[x] >= limit ? label : uint8_t{0};
+      for (int32_t x = run.begin; x < run.end; ++x) scores[x] = score(scores[x]);
     }
   }
 }

@@ -6,6 +6,11 @@
 #include "decode/finite.h"
 
 namespace lnx::decode {
+namespace {
+
+constexpr size_t kAhead = 1024;  // numbers: memory is asked for them before they are reached
+
+}  // namespace
 
 bool AllFiniteAvx2(const float* values, size_t n) noexcept {
   // Without its sign, a number that is not finite is 0x7F800000 or more: the largest of all tells.
@@ -13,6 +18,8 @@ bool AllFiniteAvx2(const float* values, size_t n) noexcept {
   __m256i largest[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
   size_t i = 0;
   for (; i + 32 <= n; i += 32) {
+    _mm_prefetch(reinterpret_cast<const char*>(values + i + kAhead), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(values + i + kAhead + 16), _MM_HINT_T0);
     for (size_t k = 0; k < 4; ++k) {
       const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + i + 8 * k));
       largest[k] = _mm256_max_epi32(largest[k], _mm256_and_si256(bits, magnitude));

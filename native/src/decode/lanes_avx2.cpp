@@ -176,26 +176,25 @@ void Winner(const float* first, int64_t step, int32_t channels, int32_t n, uint8
 
 // ExpOfNegative of eight numbers.
 inline __m256 Exp(__m256 x) {
-  x = _mm256_max_ps(x, _mm256_set1_ps(-87.0f));
-  const __m256i n = _mm256_cvttps_epi32(_mm256_sub_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), _mm256_set1_ps(0.5f)));
-  const __m256 whole = _mm256_cvtepi32_ps(n);
-  const __m256 r = _mm256_add_ps(_mm256_sub_ps(x, _mm256_mul_ps(whole, _mm256_set1_ps(0.693359375f))),
-                                 _mm256_mul_ps(whole, _mm256_set1_ps(2.12194440e-4f)));
-  static constexpr float kTerms[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
-  __m256 p = _mm256_set1_ps(1.0f / 5040);
-  for (const float term : kTerms) p = _mm256_add_ps(_mm256_set1_ps(term), _mm256_mul_ps(r, p));
-  const __m256i power = _mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23);
-  return _mm256_mul_ps(p, _mm256_castsi256_ps(power));
+  const __m256 no_fraction = _mm256_set1_ps(kNoFraction);
+  const __m256 power = _mm256_max_ps(_mm256_mul_ps(x, _mm256_set1_ps(kLog2OfE)), _mm256_set1_ps(kLowestPower));
+  const __m256 steps = _mm256_add_ps(power, no_fraction), rest = _mm256_sub_ps(power, _mm256_sub_ps(steps, no_fraction));
+  __m256 p = _mm256_set1_ps(kPowerTerms[0]);
+  for (int i = 1; i < 6; ++i) p = _mm256_add_ps(_mm256_set1_ps(kPowerTerms[i]), _mm256_mul_ps(rest, p));
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(steps), 23)));
 }
 
 void Softmax(const float* first, int64_t step, int32_t channels, int32_t n, float* best) {
   int32_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    const __m256 top = _mm256_loadu_ps(best + i);
-    __m256 sum = _mm256_setzero_ps();
-    for (int32_t c = 0; c < channels; ++c)
-      sum = _mm256_add_ps(sum, Exp(_mm256_sub_ps(_mm256_loadu_ps(first + c * step + i), top)));
-    _mm256_storeu_ps(best + i, _mm256_div_ps(_mm256_set1_ps(1.0f), sum));
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    const __m256 top[2] = {_mm256_loadu_ps(best + i), _mm256_loadu_ps(best + i + kLanes)};
+    __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    for (int32_t c = 0; c < channels; ++c) {
+      const float* from = first + c * step + i;
+      for (int32_t j = 0; j < 2; ++j)
+        sum[j] = _mm256_add_ps(sum[j], Exp(_mm256_sub_ps(_mm256_loadu_ps(from + kLanes * j), top[j])));
+    }
+    for (int32_t j = 0; j < 2; ++j) _mm256_storeu_ps(best + i + kLanes * j, _mm256_div_ps(_mm256_set1_ps(1.0f), sum[j]));
   }
   for (; i < n; ++i) best[i] = SoftmaxAt(first + i, step, channels, best[i]);
 }

@@ -19,19 +19,22 @@ static inline int32_t Level(float value, const Levels& levels) {
   return static_cast<int32_t>((kept + 8388608.0f) - 8388608.0f);
 }
 
-// e^x for x <= 0 to within 2e-7 of itself: 2^n times a polynomial on [-ln(2)/2, ln(2)/2] (the coefficients are those of Taylor's
-// series, whose remainder of degree 7 is below 1e-8 there).
+// e^x for x <= 0 (or a rounding above it), to within 2e-7: 2^x in whole steps, which are added to the exponent, and a polynomial
+// between them (least largest error for the degree, and exactly 1 at 0). Far below 0 the relative error grows, where it no longer
+// matters to a sum that e^0 belongs to. Adding kNoFraction rounds: its last binary place is 1.
+constexpr float kLog2OfE = 1.44269504f, kLowestPower = -125.0f, kNoFraction = 12582912.0f;
+constexpr float kPowerTerms[] = {0.00132647273f, 0.00967151299f, 0.0555073358f, 0.240222424f, 0.693147004f, 1.0f};  // from x^5 on
+
 static inline float ExpOfNegative(float x) {
-  x = std::max(x, -87.0f);
-  const auto n = static_cast<int32_t>(x * 1.44269504f - 0.5f);
-  const auto whole = static_cast<float>(n);
-  const float r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;  // ln(2) in two parts
-  const float p =
-      1.0f + r * (1.0f + r * (0.5f + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
-  const int32_t bits = (n + 127) << 23;
-  float power;
-  std::memcpy(&power, &bits, sizeof power);
-  return p * power;
+  const float power = std::max(x * kLog2OfE, kLowestPower), steps = power + kNoFraction, rest = power - (steps - kNoFraction);
+  float p = kPowerTerms[0];
+  for (int i = 1; i < 6; ++i) p = kPowerTerms[i] + rest * p;
+  uint32_t bits, whole;  // the low bits of `steps` are the number of steps
+  std::memcpy(&bits, &p, sizeof bits);
+  std::memcpy(&whole, &steps, sizeof whole);
+  bits += whole << 23;
+  std::memcpy(&p, &bits, sizeof p);
+  return p;
 }
 
 static inline int32_t WinnerAt(const float* first, int64_t step, int32_t channels, float* value) {

@@ -71,9 +71,9 @@ struct RowKernels {
   // out[i], channel[i]: row and number of the plane that the source's channel i fills.
   void (*finish_colour)(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, const Finish& finish,
                         const int32_t channel[3], float* const out[3]);
-  // One source row of a picture that keeps its size, finished to float at once.
-  void (*whole_colour)(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
-                       float* const out[3]);
+  // One source row of a picture that keeps its size, finished to float at once. next: as above.
+  void (*whole_colour)(const uint8_t* row, const uint8_t* next, int32_t step, int32_t n, const Finish& finish,
+                       const int32_t channel[3], float* const out[3]);
   // The same without finishing, for 8-bit tensors.
   void (*bytes_gray)(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* out);
   void (*bytes_colour)(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* const out[3]);

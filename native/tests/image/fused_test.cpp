@@ -144,6 +144,34 @@ TEST(Fused, BothSetsOfRowKernelsGiveTheSameNumbers) {
 #endif
 }
 
+TEST(Fused, BothSetsFinishAWholeRowToTheSameNumbers) {
+#if defined(__x86_64__) || defined(_M_X64)
+  if (image::ActiveSimd() != image::Simd::kAvx2) GTEST_SKIP() << "this processor has no AVX2";
+  std::mt19937 rng(5);
+  for (int32_t n = 1; n <= 70; ++n) {
+    for (int round = 0; round < 16; ++round) {
+      const int32_t step = round & 1 ? 3 : 4;
+      image::Finish finish;
+      finish.scaled = (round & 2) != 0, finish.normalised = (round & 4) != 0;
+      finish.scale = 1 / 255.0f;
+      for (int c = 0; c < 3; ++c)
+        finish.mean[c] = 0.485f - 0.1f * static_cast<float>(c), finish.std[c] = 0.229f + 0.01f * static_cast<float>(c);
+      // Exactly as many bytes as may be read, and as many numbers as may be written: a sanitizer sees the next.
+      std::vector<uint8_t> row(static_cast<size_t>(n * step));
+      for (uint8_t& p : row) p = static_cast<uint8_t>(rng());
+      const int32_t channel[3] = {round & 8 ? 2 : 0, 1, round & 8 ? 0 : 2};
+      std::vector<float> x(3 * static_cast<size_t>(n), 1), y(x.size(), 2);
+      for (auto [kernels, to] : {std::pair{&image::PortableKernels(), x.data()}, std::pair{&image::Avx2Kernels(), y.data()}}) {
+        float* const planes[3] = {to, to + n, to + 2 * n};
+        kernels->whole_colour(row.data(), row.data(), step, n, finish, channel, planes);
+      }
+      ASSERT_EQ(std::memcmp(x.data(), y.data(), x.size() * 4), 0) << n << " columns, round " << round;
+      ASSERT_EQ(x[0], finish.Value(row[0], channel[0]));
+    }
+  }
+#endif
+}
+
 TEST(Fused, DividesByTwoProductsWithTheSameRounding) {
   for (const double divisor : {255.0, 127.5, 128.0, 256.0, 65535.0, 58.395, 57.375, 0.229, 3.0}) {
     image::Finish finish;

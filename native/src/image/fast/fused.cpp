@@ -68,7 +68,7 @@ void FinishWhole(const Pipeline::Plan& plan, const View& view, const Resized& si
     float* first = tensor + static_cast<size_t>(y + size.top) * static_cast<size_t>(plan.width) + static_cast<size_t>(size.left);
     float* const out[3] = {first + static_cast<size_t>(channel[0]) * plane, first + static_cast<size_t>(channel[1]) * plane,
                            first + static_cast<size_t>(channel[2]) * plane};
-    Kernels().whole_colour(view.Row(y), step, view.width, plan.finish, channel, out);
+    Kernels().whole_colour(view.Row(y), view.Row(std::min(y + 1, size.height - 1)), step, view.width, plan.finish, channel, out);
   }
 }
 

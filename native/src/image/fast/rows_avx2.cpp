@@ -19,6 +19,11 @@ inline __m256i Halves(__m128i low, const uint8_t* high) {
 }
 
 inline void Fetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+// Lines of three planes, before they are written: a store that finds its line waits for nothing.
+inline void FetchAhead(float* const out[3], int32_t x) {
+  constexpr int32_t kAhead = 256;
+  for (int32_t c = 0; c < 3; ++c) _mm_prefetch(reinterpret_cast<const char*>(out[c] + x + kAhead), _MM_HINT_T0);
+}
 
 // Pairs of bytes (left, right) times their weights, >> 4.
 inline __m256i MixPairs(__m256i pairs, const uint8_t* coarse, const uint8_t* fine) {
@@ -124,6 +129,7 @@ void ColourFinished(const int16_t* upper, const int16_t* lower, int32_t w0, int3
   const __m256i byte = _mm256_set1_epi32(0xFF);
   int32_t x = 0;
   for (; x + 8 <= n; x += 8) {
+    FetchAhead(out, x);
     // Four bytes per column, one column per 32-bit lane.
     const __m256i halves = _mm256_packus_epi16(mix(upper + 4 * x, lower + 4 * x), mix(upper + 4 * x + 16, lower + 4 * x + 16));
     const __m256i columns = _mm256_permute4x64_epi64(halves, 0xD8);
@@ -153,7 +159,7 @@ void FinishColour(const int16_t* upper, const int16_t* lower, int32_t w0, int32_
 }
 
 template <bool kScaled, bool kNormalised>
-void ColourWhole(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
+void ColourWhole(const uint8_t* row, const uint8_t* next, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
                  float* const out[3]) {
   using Finisher = Finisher<kScaled, kNormalised>;
   const Finisher finishers[3] = {{finish, channel[0]}, {finish, channel[1]}, {finish, channel[2]}};
@@ -168,6 +174,8 @@ void ColourWhole(const uint8_t* row, int32_t step, int32_t n, const Finish& fini
   int32_t x = 0;
   for (; (x + 4) * step + 16 <= n * step; x += 8) {  // the second load reads 16 bytes from the fifth column on
     const uint8_t* p = row + x * step;
+    Fetch(next + x * step);
+    FetchAhead(out, x);
     const __m256i columns = _mm256_shuffle_epi8(Halves(Load16(p), p + 4 * step), order);
     finishers[0].Store(_mm256_and_si256(columns, byte), out[0] + x);
     finishers[1].Store(_mm256_and_si256(_mm256_srli_epi32(columns, 8), byte), out[1] + x);
@@ -178,11 +186,11 @@ void ColourWhole(const uint8_t* row, int32_t step, int32_t n, const Finish& fini
   }
 }
 
-void WholeColour(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
+void WholeColour(const uint8_t* row, const uint8_t* next, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
                  float* const out[3]) {
   const auto run = finish.scaled ? (finish.normalised ? ColourWhole<true, true> : ColourWhole<true, false>)
                                  : (finish.normalised ? ColourWhole<false, true> : ColourWhole<false, false>);
-  run(row, step, n, finish, channel, out);
+  run(row, next, step, n, finish, channel, out);
 }
 
 void BytesGray(const int16_t* upper, const int16_t* lower, int32_t w0, int32_t w1, int32_t n, uint8_t* out) {

@@ -41,8 +41,8 @@ void Whole(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, in
   for (int32_t x = 0; x < n; ++x) out[x] = FinishedPixel<kScaled, kNormalised>(row[step * x], finish, channel);
 }
 
-void WholeColour(const uint8_t* row, int32_t step, int32_t n, const Finish& finish, const int32_t channel[3],
-                 float* const out[3]) {
+void WholeColour(const uint8_t* row, const uint8_t* /*next*/, int32_t step, int32_t n, const Finish& finish,
+                 const int32_t channel[3], float* const out[3]) {
   const auto run = finish.scaled ? (finish.normalised ? Whole<true, true> : Whole<true, false>)
                                  : (finish.normalised ? Whole<false, true> : Whole<false, false>);
   for (int32_t c = 0; c < 3; ++c) run(row + c, step, n, finish, channel[c], out[c]);
