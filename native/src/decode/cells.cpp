@@ -26,12 +26,13 @@ class Contest {
   }
   int32_t Winner(int32_t i) const { return winner_[i]; }
 
-  // The best values become scores.
-  void Score(const float* values, int32_t pixels, float* best) const {
+  // The best values become scores. known: the channel that they all come from, or -1.
+  void Score(const float* values, int32_t pixels, int32_t known, float* best) const {
     if (rule_.activation == ClassRule::Activation::kSigmoid) {
       for (int32_t i = 0; i < pixels; ++i) best[i] = 1.0f / (1.0f + std::exp(-best[i]));
     }
-    if (rule_.activation == ClassRule::Activation::kSoftmax) FastLanes().softmax(values, kCellChunk, channels_, pixels, best);
+    if (rule_.activation == ClassRule::Activation::kSoftmax)
+      FastLanes().softmax(values, kCellChunk, channels_, known, pixels, best);
   }
 
  private:
@@ -180,7 +181,7 @@ void LabelByClass(const Channels& channels, int32_t width, int32_t height, const
           const float* won = values + static_cast<std::ptrdiff_t>(run.verdict) * kCellChunk;
           std::copy(won, won + (end - begin), scores + begin);
         }
-        contest.Score(values, end - begin, scores + begin);
+        contest.Score(values, end - begin, run.verdict, scores + begin);
       }
     }
   }

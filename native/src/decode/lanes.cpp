@@ -53,8 +53,8 @@ void PlainWinner(const float* first, int64_t step, int32_t channels, int32_t n, 
   for (int32_t i = 0; i < n; ++i) channel[i] = static_cast<uint8_t>(WinnerAt(first + i, step, channels, &value));
 }
 
-void PlainSoftmax(const float* first, int64_t step, int32_t channels, int32_t n, float* best) {
-  for (int32_t i = 0; i < n; ++i) best[i] = SoftmaxAt(first + i, step, channels, best[i]);
+void PlainSoftmax(const float* first, int64_t step, int32_t channels, int32_t known, int32_t n, float* best) {
+  for (int32_t i = 0; i < n; ++i) best[i] = SoftmaxAt(first + i, step, channels, known, best[i]);
 }
 
 void PlainReaches(const float* from, float limit, int32_t n, uint8_t* out) {
@@ -71,9 +71,11 @@ const Lanes& PlainLanes() {
 
 const Lanes& FastLanes() {
 #if defined(__x86_64__) || defined(_M_X64)
-  if (image::ActiveSimd() == image::Simd::kAvx2) return Avx2Lanes();
-#endif
+  static const Lanes& fast = image::ActiveSimd() == image::Simd::kAvx2 ? Avx2Lanes() : PlainLanes();
+  return fast;
+#else
   return PlainLanes();
+#endif
 }
 
 }  // namespace lnx::decode

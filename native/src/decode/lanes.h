@@ -27,8 +27,9 @@ struct Lanes {
   // The channel with the largest value, of equal ones the first; value of channel c at i is first[c * step + i].
   void (*largest)(const float* first, int64_t step, int32_t channels, int32_t n, float* value, int32_t* channel);
   void (*winner)(const float* first, int64_t step, int32_t channels, int32_t n, uint8_t* channel);
-  // best[i] (the largest of its channels) becomes 1 / (sum over c of e^(value - best)).
-  void (*softmax)(const float* first, int64_t step, int32_t channels, int32_t n, float* best);
+  // best[i] (the largest of its channels) becomes 1 / (sum over c of e^(value - best)). known: the channel that is the largest
+  // everywhere, whose term is 1; -1 when they differ.
+  void (*softmax)(const float* first, int64_t step, int32_t channels, int32_t known, int32_t n, float* best);
   // out[i] = from[i] >= limit
   void (*reaches)(const float* from, float limit, int32_t n, uint8_t* out);
 };
@@ -39,13 +40,25 @@ const Lanes& Avx2Lanes();  // only on processors with AVX2
 #endif
 const Lanes& FastLanes();  // what this processor offers
 
-// First of the bytes from x on that is not `value`, or `end`. Most of a picture is background, so eight are looked at together.
+// Number of the lowest byte that is not 0, of a word that has one.
+inline int32_t LowestByte(uint64_t word) {
+#if defined(__GNUC__)
+  return __builtin_ctzll(word) / 8;
+#else
+  int32_t at = 0;
+  for (; (word & 0xFF) == 0; word >>= 8) ++at;
+  return at;
+#endif
+}
+
+// First of the bytes from x on that is not `value`, or `end`. Most of a picture is background, so eight are looked at together
+// (the first of them is the lowest: every processor that this runs on is little-endian).
 inline int32_t EndOfRun(const uint8_t* row, int32_t x, int32_t end, uint8_t value) {
   const uint64_t eight = 0x0101010101010101ull * value;
   for (; x + 8 <= end; x += 8) {
     uint64_t word;
     std::memcpy(&word, row + x, sizeof word);
-    if (word != eight) break;
+    if (word != eight) return x + LowestByte(word ^ eight);
   }
   while (x < end && row[x] == value) ++x;
   return x;

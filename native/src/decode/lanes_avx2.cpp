@@ -184,7 +184,7 @@ inline __m256 Exp(__m256 x) {
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(steps), 23)));
 }
 
-void Softmax(const float* first, int64_t step, int32_t channels, int32_t n, float* best) {
+void Softmax(const float* first, int64_t step, int32_t channels, int32_t known, int32_t n, float* best) {
   int32_t i = 0;
   for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
     const __m256 top[2] = {_mm256_loadu_ps(best + i), _mm256_loadu_ps(best + i + kLanes)};
@@ -192,11 +192,12 @@ void Softmax(const float* first, int64_t step, int32_t channels, int32_t n, floa
     for (int32_t c = 0; c < channels; ++c) {
       const float* from = first + c * step + i;
       for (int32_t j = 0; j < 2; ++j)
-        sum[j] = _mm256_add_ps(sum[j], Exp(_mm256_sub_ps(_mm256_loadu_ps(from + kLanes * j), top[j])));
+        sum[j] = _mm256_add_ps(
+            sum[j], c == known ? _mm256_set1_ps(1.0f) : Exp(_mm256_sub_ps(_mm256_loadu_ps(from + kLanes * j), top[j])));
     }
     for (int32_t j = 0; j < 2; ++j) _mm256_storeu_ps(best + i + kLanes * j, _mm256_div_ps(_mm256_set1_ps(1.0f), sum[j]));
   }
-  for (; i < n; ++i) best[i] = SoftmaxAt(first + i, step, channels, best[i]);
+  for (; i < n; ++i) best[i] = SoftmaxAt(first + i, step, channels, known, best[i]);
 }
 
 void Reaches(const float* from, float limit, int32_t n, uint8_t* out) {

@@ -46,9 +46,9 @@ static inline int32_t WinnerAt(const float* first, int64_t step, int32_t channel
   return winner;
 }
 
-static inline float SoftmaxAt(const float* first, int64_t step, int32_t channels, float best) {
+static inline float SoftmaxAt(const float* first, int64_t step, int32_t channels, int32_t known, float best) {
   float sum = 0;
-  for (int32_t c = 0; c < channels; ++c) sum += ExpOfNegative(first[c * step] - best);
+  for (int32_t c = 0; c < channels; ++c) sum += c == known ? 1.0f : ExpOfNegative(first[c * step] - best);
   return 1.0f / sum;
 }
 

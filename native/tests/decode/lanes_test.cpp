@@ -126,9 +126,14 @@ TEST_F(LanesAgree, OnWinnersAndTheirScores) {
       fast_->winner(values.data(), step, channels, n, fast_small.data());
       Same(small, fast_small, n);
       EXPECT_TRUE(std::equal(small.begin(), small.end(), whose.begin())) << n;
-      PlainLanes().softmax(values.data(), step, channels, n, plain.data());
-      fast_->softmax(values.data(), step, channels, n, fast.data());
-      Same(plain, fast, n);
+      for (const int32_t known : {-1, 0, channels - 1}) {
+        std::vector<float> plain_score = plain, fast_score = plain;
+        if (known >= 0) std::copy(values.begin() + known * step, values.begin() + known * step + n, plain_score.begin());
+        if (known >= 0) fast_score = plain_score;
+        PlainLanes().softmax(values.data(), step, channels, known, n, plain_score.data());
+        fast_->softmax(values.data(), step, channels, known, n, fast_score.data());
+        Same(plain_score, fast_score, n);
+      }
       PlainLanes().reaches(values.data(), 0.5f, n, small.data());
       fast_->reaches(values.data(), 0.5f, n, fast_small.data());
       Same(small, fast_small, n);
