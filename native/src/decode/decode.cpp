@@ -21,6 +21,11 @@ void Decoder::DecodeBlended(const Job& job, Workspace& workspace, result::Arena&
   Blend(job, 0, workspace, arena);
 }
 
+void ExpectRegions(int32_t width, int32_t height, Workspace& workspace) {
+  const size_t pixels = static_cast<size_t>(width) * static_cast<size_t>(height);
+  if (workspace.visited.size() < pixels) workspace.visited.resize(pixels);
+}
+
 void BeginBlend(const LnxRect& part, const std::vector<LnxRect>& tiles, Workspace& workspace) {
   workspace.mosaic.Begin(part, tiles);
 }

@@ -45,6 +45,9 @@ class Decoder {
   virtual void DecodeBlended(const Job& job, Workspace& workspace, result::Arena& arena, result::ImageResult* image) const;
 };
 
+// Makes room for the regions of a picture of this size, which one without findings leaves unmade.
+void ExpectRegions(int32_t width, int32_t height, Workspace& workspace);
+
 // tiles: as session::PlaceTiles gives them for `part`.
 void BeginBlend(const LnxRect& part, const std::vector<LnxRect>& tiles, Workspace& workspace);
 

@@ -1,6 +1,7 @@
 // The runs before LnxInitialize returns. They go the whole way of a real run, on a picture like those that will come and at their
 // size: the buffers of preparation, model and decoder have been made and touched, and the results have grown, before the first
-// trigger. The picture is the first golden image, stretched; a container without one gets a grey picture, which finds nothing.
+// trigger. The pictures are the golden images, stretched, since some of them show what there is to find; a container without any
+// gets a grey picture, which finds nothing.
 #include <algorithm>
 #include <cstring>
 
@@ -11,6 +12,8 @@
 namespace lnx::session {
 namespace {
 
+constexpr size_t kMostPictures = 4;
+
 struct Picture {
   LnxPixelFormat format = LNX_PIXEL_BGR8;
   int32_t width = 0, height = 0;
@@ -19,11 +22,11 @@ struct Picture {
   int64_t Stride() const { return image::RowBytes(format, width); }
 };
 
-// The first golden image. Empty when there is none, or one that its own hash does not name: the self-test tells.
-Picture Golden(const Core& core) {
+// A golden image. Empty when there is none, or one that its own hash does not name: the self-test tells.
+Picture Golden(const Core& core, size_t index) {
   Picture picture;
-  if (core.manifest->golden.empty()) return picture;
-  const manifest::Golden& golden = core.manifest->golden.front();
+  if (index >= core.manifest->golden.size()) return picture;
+  const manifest::Golden& golden = core.manifest->golden[index];
   try {
     const Bytes pixels = core.container->Read(golden.pixels);
     picture.format = golden.format;
@@ -67,9 +70,9 @@ Picture Grey(const manifest::Manifest& m, int32_t width, int32_t height) {
 }
 
 // As asked for, else as the golden image; tiles are cut to the size of the model's input whatever the picture measures.
-Picture PictureFor(const Core& core, const LnxInitOptions& options) {
+Picture PictureFor(const Core& core, const LnxInitOptions& options, size_t index) {
   const manifest::Manifest& m = *core.manifest;
-  Picture golden = Golden(core);
+  Picture golden = Golden(core, index);
   auto width = static_cast<int32_t>(options.warm_up_width), height = static_cast<int32_t>(options.warm_up_height);
   if (width == 0 && !golden.pixels.empty() && !core.tiling) width = golden.width, height = golden.height;
   if (width == 0 && core.text == nullptr) {
@@ -86,60 +89,82 @@ Picture PictureFor(const Core& core, const LnxInitOptions& options) {
 // Results that are held until all slots are warm: each run in flight has one of its own, and a caller often still holds the last.
 class Held {
  public:
-  Held() = default;
+  explicit Held(size_t most) : most_(most) { storages_.reserve(most); }
   ~Held() {
     for (result::Storage* storage : storages_) result::Pool::Give(storage);
   }
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
-  void Add(result::Storage* storage) { storages_.push_back(storage); }
+  void Add(result::Storage* storage) {
+    if (storages_.size() < most_) {
+      storages_.push_back(storage);
+    } else {
+      result::Pool::Give(storage);
+    }
+  }
 
  private:
+  const size_t most_;
   std::vector<result::Storage*> storages_;
 };
 
-}  // namespace
-
-void WarmUp(Core& core, const LnxInitOptions& options, const std::function<void(double)>& progress) {
-  const uint32_t runs = options.warm_up_runs;
-  const Picture picture = PictureFor(core, options);
+// One run of `batch` times the picture; NULL when there is no picture, or the recipe does not take it and only the model ran.
+result::Storage* RunOnce(Core& core, RunSlot& slot, const Picture& picture, int64_t batch) {
+  if (picture.pixels.empty()) return nullptr;
   LnxImage image{};
   image.struct_size = sizeof image;
   image.pixel_format = picture.format;
   image.data = picture.pixels.data();
   image.width = picture.width;
   image.height = picture.height;
-  image.stride_bytes = picture.pixels.empty() ? 0 : picture.Stride();
-  const std::vector<LnxImage> images(core.max_batch, image);
-  std::vector<int64_t> batches = core.manifest->graphs[0].batch;
-  if (core.fixed_batch > 0 || core.text != nullptr) batches = {1};
-  batches.erase(std::remove_if(batches.begin(), batches.end(), [&](int64_t batch) { return batch > core.max_batch; }),
-                batches.end());
+  image.stride_bytes = picture.Stride();
+  const std::vector<LnxImage> images(static_cast<size_t>(batch), image);
+  try {
+    return RunImages(core, slot, images.data(), static_cast<uint32_t>(batch), nullptr, NowMicros());
+  } catch (const Error& error) {
+    // The picture may be outside what the recipe accepts; everything else is a fault of the model or the device.
+    if (error.status() != LNX_E_IMAGE_SIZE || core.text != nullptr) throw;
+    core.SlotFor(slot, core.fixed_batch > 0 ? core.fixed_batch : batch).Run(nullptr);
+    return nullptr;
+  }
+}
+
+// The batch sizes that the session may run, smallest first.
+std::vector<int64_t> Batches(const Core& core) {
+  if (core.fixed_batch > 0 || core.text != nullptr) return {1};
+  std::vector<int64_t> batches;
+  for (const int64_t batch : core.manifest->graphs[0].batch) {
+    if (batch <= core.max_batch) batches.push_back(batch);
+  }
+  std::sort(batches.begin(), batches.end());
+  return batches;
+}
+
+}  // namespace
+
+void WarmUp(Core& core, const LnxInitOptions& options, const std::function<void(double)>& progress) {
+  const size_t pictures = std::clamp<size_t>(core.tiling ? 1 : core.manifest->golden.size(), 1, kMostPictures);
+  const uint32_t runs = std::max(options.warm_up_runs, static_cast<uint32_t>(pictures));
+  const std::vector<int64_t> batches = Batches(core);
   std::vector<std::unique_ptr<SlotUse>> all;
   all.reserve(core.slots.size());
   for (size_t i = 0; i < core.slots.size(); ++i) all.push_back(std::make_unique<SlotUse>(core, 0));
-  Held held;
-  double done = 0;
-  const double total = static_cast<double>(all.size() * batches.size() * runs);
   for (const auto& slot : all) {
-    for (size_t i = 0; i < core.stages.size(); ++i) core.stages[i]->WarmUp(&(*slot)->stages[i], runs);
+    for (size_t i = 0; i < core.stages.size(); ++i) core.stages[i]->WarmUp(&(*slot)->stages[i], options.warm_up_runs);
     if (core.text != nullptr) core.text->WarmUp((*slot)->text.get());
-    for (const int64_t batch : batches) {
-      for (uint32_t i = 0; i < runs; ++i) {
-        progress(done++ / total);
-        if (picture.pixels.empty()) continue;
-        try {
-          result::Storage* storage = RunImages(core, **slot, images.data(), static_cast<uint32_t>(batch), nullptr, NowMicros());
-          // The last of each slot, and one more for the first.
-          if (batch == batches.back() && (i + 1 == runs || (i + 2 == runs && slot == all.front()))) {
-            held.Add(storage);
-          } else {
-            result::Pool::Give(storage);
-          }
-        } catch (const Error& error) {
-          // The picture may be outside what the recipe accepts; everything else is a fault of the model or the device.
-          if (error.status() != LNX_E_IMAGE_SIZE || core.text != nullptr) throw;
-          core.SlotFor(**slot, core.fixed_batch > 0 ? core.fixed_batch : batch).Run(nullptr);
+  }
+  const bool regions = core.manifest->task == LNX_TASK_SEGMENTATION || core.manifest->task == LNX_TASK_ANOMALY;
+  double done = 0;
+  for (size_t p = 0; p < pictures; ++p) {
+    const Picture picture = PictureFor(core, options, p);
+    Held held(all.size() + 1);
+    for (const auto& slot : all) {
+      if (regions) decode::ExpectRegions(picture.width, picture.height, *(*slot)->workspace);
+      for (uint32_t i = static_cast<uint32_t>(p); i < runs; i += static_cast<uint32_t>(pictures)) {
+        progress(done++ / static_cast<double>(all.size() * runs));
+        for (const int64_t batch : batches) {
+          result::Storage* storage = RunOnce(core, **slot, picture, batch);
+          if (storage != nullptr) held.Add(storage);
         }
       }
     }

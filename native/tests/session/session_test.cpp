@@ -313,6 +313,28 @@ TEST_F(Session, ThreadsRunSubmitAndChangeParametersAtOnce) {
   tuner.join();
 }
 
+TEST_F(Session, IdleRunsMeetRealOnesOfSeveralThreadsAndItsEnd) {
+  options_.run_slots = 2;
+  options_.gpu_keep_warm_ms = 1;
+  options_.warm_up_width = 320;
+  options_.warm_up_height = 200;
+  const auto warm = Open(), other = Open();
+  const LnxImage image = Image();
+  std::vector<std::thread> threads;
+  for (session::Session* one : {warm.get(), warm.get(), other.get()}) {
+    threads.emplace_back([one, &image] {
+      for (int run = 0; run < 6; ++run) {
+        result::Pool::Give(one->Run(&image, 1, nullptr));
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  while (json::parse(warm->DescribeJson())["keep_warm"]["idle_runs"] < 2) std::this_thread::yield();
+  const std::unique_ptr<result::Storage, decltype(&result::Pool::Give)> last(warm->Run(&image, 1, nullptr), result::Pool::Give);
+  EXPECT_EQ(last->images[0].summary.sequence, 13u) << "neither idle runs nor those before are counted";
+}  // the sessions end while idle runs go on
+
 TEST_F(Session, EndsWithRunsQueuedAndResultsHeld) {
   result::Storage* held = nullptr;
   {
