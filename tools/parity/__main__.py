@@ -27,6 +27,7 @@ CASES = {
     "transformers_convnext": "parity-venv",
     "timm_multilabel": "parity-venv",
     "yolox_nano": "parity-venv",
+    "yolox_raw": "parity-venv",
     "mmdet_rtmdet": "parity-venv",
     "transformers_rtdetr": "parity-venv",
     "paddle_ppyoloe": "paddle-venv",
