@@ -30,6 +30,7 @@ CASES = {
     "yolox_raw": "parity-venv",
     "mmdet_rtmdet": "parity-venv",
     "transformers_rtdetr": "parity-venv",
+    "transformers_rtdetr_three": "parity-venv",
     "paddle_ppyoloe": "paddle-venv",
     "effdet_d0": "parity-venv",
     "mmdet_masks": "parity-venv",

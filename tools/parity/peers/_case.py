@@ -17,11 +17,11 @@ FOLDER.mkdir(parents=True, exist_ok=True)
 MODEL = FOLDER / "model.onnx"
 
 
-def session() -> Any:
+def session(graph: Path = MODEL) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1  # as on the other side: sums in another order would not be ours to explain
-    return onnxruntime.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
 
 def save_array(name: str, array: Any) -> str:
