@@ -13,7 +13,7 @@
 namespace lnx::decode {
 namespace {
 
-constexpr int32_t kLengths[] = {1, 2, 15, 16, 17, 100, 255, 256, 257, 511, 512, 700, 6625};
+constexpr int32_t kRowLengths[] = {1, 2, 15, 16, 17, 100, 255, 256, 257, 511, 512, 700, 6625};
 
 std::vector<Best (*)(const float*, int32_t) noexcept> Forms() {
   std::vector<Best (*)(const float*, int32_t) noexcept> forms = {PlainBest};
@@ -27,7 +27,7 @@ TEST(Best, IsTheFirstOfTheLargestWhereverItLies) {
   std::mt19937 rng(5);
   std::uniform_real_distribution<float> some(-2, 1);
   for (const auto best_of : Forms()) {
-    for (const int32_t n : kLengths) {
+    for (const int32_t n : kRowLengths) {
       for (int round = 0; round < 40; ++round) {
         std::vector<float> values(static_cast<size_t>(n));
         for (float& v : values) v = round % 2 == 0 ? some(rng) : std::floor(4 * some(rng));  // the latter with many ties
@@ -62,7 +62,7 @@ TEST(Best, OneBadValueIsFoundWhereverItLies) {
   for (const auto best_of : Forms()) {
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                             -std::numeric_limits<float>::infinity()}) {
-      for (const int32_t n : kLengths) {
+      for (const int32_t n : kRowLengths) {
         for (int32_t at = 0; at < n; at += n > 1000 ? 97 : 1) {
           std::vector<float> values(static_cast<size_t>(n), 0.5f);
           values[static_cast<size_t>(at)] = bad;

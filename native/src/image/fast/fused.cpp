@@ -155,8 +155,10 @@ void RunFusedTo(const Pipeline::Plan& plan, const View& view, Value* tensor, Scr
   ChannelsOf(view.format, plan.order, channel);
   for (int32_t y = 0; y < size.height; ++y) {
     const auto line = static_cast<size_t>(y);
+    const int32_t w0 = taps.line_weights[2 * line], w1 = taps.line_weights[2 * line + 1];
+    // Where a picture shrinks to a third (1080 lines to 360), each line is one of the source, and the next has no weight.
     const int32_t wanted[2] = {std::clamp(taps.lines[line], 0, view.height - 1),
-                               std::clamp(taps.lines[line] + 1, 0, view.height - 1)};
+                               std::clamp(taps.lines[line] + (w1 == 0 ? 0 : 1), 0, view.height - 1)};
     const int32_t following = y + 1 < size.height ? std::max(taps.lines[line + 1], 0) : wanted[1];
     if (held[0] != wanted[0] && held[1] == wanted[0]) {
       std::swap(rows[0], rows[1]);
@@ -165,12 +167,11 @@ void RunFusedTo(const Pipeline::Plan& plan, const View& view, Value* tensor, Scr
     for (int i = 0; i < 2; ++i) {
       if (held[i] == wanted[i]) continue;
       if (i == 1 && wanted[1] == wanted[0]) continue;
-      const uint8_t* next = view.Row(i == 0 ? wanted[1] : std::min(following, view.height - 1));
+      const uint8_t* next = view.Row(i == 0 && wanted[1] != wanted[0] ? wanted[1] : std::min(following, view.height - 1));
       (gray ? kernels.gray : kernels.colour)(view.Row(wanted[i]), next, row_bytes, taps, size.width, rows[i]);
       held[i] = wanted[i];
     }
     const int16_t* lower = wanted[1] == wanted[0] ? rows[0] : rows[1];
-    const int32_t w0 = taps.line_weights[2 * line], w1 = taps.line_weights[2 * line + 1];
     Value* first =
         tensor + (line + static_cast<size_t>(size.top)) * static_cast<size_t>(plan.width) + static_cast<size_t>(size.left);
     const Pair pair{rows[0], lower, w0, w1, size.width};

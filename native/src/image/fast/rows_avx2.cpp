@@ -68,12 +68,14 @@ void Colour(const uint8_t* row, const uint8_t* next, int64_t row_bytes, const Ta
   int32_t x = 0;
   while (x + 4 <= safe && at[x + 1] < 8) x += 4;  // odd columns are read with the 8 bytes before them
   ColourColumns(row, row_bytes, taps, 0, x, out);
+  const uint8_t *coarse = taps.coarse.data(),
+                *fine = taps.fine.data();  // stores to out might change them, for all a compiler knows
   for (; x + 4 <= safe; x += 4) {
     Fetch(next + at[x]);
     const __m256i even = Halves(Load16(row + at[x]), row + at[x + 2]);
     const __m256i odd = Halves(Load16(row + at[x + 1] - 8), row + at[x + 3] - 8);
     const __m256i pairs = _mm256_shuffle_epi8(_mm256_blend_epi32(even, odd, 0xCC), order);
-    const __m256i mixed = MixPairs(pairs, taps.coarse.data() + 8 * x, taps.fine.data() + 8 * x);
+    const __m256i mixed = MixPairs(pairs, coarse + 8 * x, fine + 8 * x);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 4 * x), mixed);
   }
   ColourColumns(row, row_bytes, taps, x, columns, out);
