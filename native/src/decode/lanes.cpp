@@ -61,11 +61,23 @@ void PlainReaches(const float* from, float limit, int32_t n, uint8_t* out) {
   for (int32_t i = 0; i < n; ++i) out[i] = from[i] >= limit ? 1 : 0;
 }
 
+void PlainTotal(const float* from, int32_t n, double* sum, float* most) {
+  double sums[8] = {};
+  int32_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int32_t k = 0; k < 8; ++k) {
+      sums[k] += static_cast<double>(from[i + k]);
+      *most = *most < from[i + k] ? from[i + k] : *most;
+    }
+  }
+  AddRest(from + i, n - i, sums, sum, most);
+}
+
 }  // namespace
 
 const Lanes& PlainLanes() {
-  static constexpr Lanes lanes = {PlainWiden,    PlainMix,     PlainSmooth, PlainToBytes, PlainToWords,
-                                  PlainToPixels, PlainLargest, PlainWinner, PlainSoftmax, PlainReaches};
+  static constexpr Lanes lanes = {PlainWiden,   PlainMix,    PlainSmooth,  PlainToBytes, PlainToWords, PlainToPixels,
+                                  PlainLargest, PlainWinner, PlainSoftmax, PlainReaches, PlainTotal};
   return lanes;
 }
 

@@ -32,6 +32,8 @@ struct Lanes {
   void (*softmax)(const float* first, int64_t step, int32_t channels, int32_t known, int32_t n, float* best);
   // out[i] = from[i] >= limit
   void (*reaches)(const float* from, float limit, int32_t n, uint8_t* out);
+  // *sum += all of them, in eight sums side by side that are added at the end; *most = the largest, of them and of itself.
+  void (*total)(const float* from, int32_t n, double* sum, float* most);
 };
 
 const Lanes& PlainLanes();

@@ -213,10 +213,29 @@ void Reaches(const float* from, float limit, int32_t n, uint8_t* out) {
   for (; i < n; ++i) out[i] = from[i] >= limit ? 1 : 0;
 }
 
+void Total(const float* from, int32_t n, double* sum, float* most) {
+  __m256d low = _mm256_setzero_pd(), high = _mm256_setzero_pd();
+  __m256 largest = _mm256_set1_ps(*most);
+  int32_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const __m256 values = _mm256_loadu_ps(from + i);
+    low = _mm256_add_pd(low, _mm256_cvtps_pd(_mm256_castps256_ps128(values)));
+    high = _mm256_add_pd(high, _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1)));
+    largest = _mm256_max_ps(values, largest);
+  }
+  double sums[8];
+  float each[8];
+  _mm256_storeu_pd(sums, low);
+  _mm256_storeu_pd(sums + 4, high);
+  _mm256_storeu_ps(each, largest);
+  for (const float value : each) *most = *most < value ? value : *most;
+  AddRest(from + i, n - i, sums, sum, most);
+}
+
 }  // namespace
 
 const Lanes& Avx2Lanes() {
-  static constexpr Lanes lanes = {Widen, Mix, Smooth, ToBytes, ToWords, ToPixels, Largest, Winner, Softmax, Reaches};
+  static constexpr Lanes lanes = {Widen, Mix, Smooth, ToBytes, ToWords, ToPixels, Largest, Winner, Softmax, Reaches, Total};
   return lanes;
 }
 

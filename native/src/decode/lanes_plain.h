@@ -37,6 +37,15 @@ static inline float ExpOfNegative(float x) {
   return p;
 }
 
+// The end of `total`: what is left of the row, and the sums as one.
+static inline void AddRest(const float* from, int32_t n, double sums[8], double* sum, float* most) {
+  for (int32_t i = 0; i < n; ++i) {
+    sums[i] += static_cast<double>(from[i]);
+    *most = *most < from[i] ? from[i] : *most;
+  }
+  *sum += ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
 static inline int32_t WinnerAt(const float* first, int64_t step, int32_t channels, float* value) {
   int32_t winner = 0;
   *value = first[0];

@@ -51,25 +51,6 @@ void CollectSpans(const RegionJob& job, std::vector<Span1d>& spans) {
   }
 }
 
-// Four sums side by side: one addition need not wait for the one before it.
-void AddScores(const float* scores, int32_t n, Component* c) {
-  double sums[4] = {};
-  float most[4] = {c->score_max, c->score_max, c->score_max, c->score_max};
-  int32_t x = 0;
-  for (; x + 4 <= n; x += 4) {
-    for (int32_t k = 0; k < 4; ++k) {
-      sums[k] += static_cast<double>(scores[x + k]);
-      most[k] = most[k] < scores[x + k] ? scores[x + k] : most[k];
-    }
-  }
-  for (; x < n; ++x) {
-    sums[0] += static_cast<double>(scores[x]);
-    most[0] = std::max(most[0], scores[x]);
-  }
-  c->score_sum += (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  c->score_max = std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
-}
-
 void Measure(const RegionJob& job, Workspace& w) {
   w.components.clear();
   w.roots.assign(w.spans.size(), -1);
@@ -97,7 +78,7 @@ void Measure(const RegionJob& job, Workspace& w) {
     c.x1 = std::min(c.x1, span.begin), c.x2 = std::max(c.x2, span.end);
     c.y2 = std::max(c.y2, span.y + 1);
     const float* scores = job.scores + static_cast<size_t>(span.y) * static_cast<size_t>(job.width);
-    AddScores(scores + span.begin, span.end - span.begin, &c);
+    FastLanes().total(scores + span.begin, span.end - span.begin, &c.score_sum, &c.score_max);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -137,6 +138,14 @@ TEST_F(LanesAgree, OnWinnersAndTheirScores) {
       PlainLanes().reaches(values.data(), 0.5f, n, small.data());
       fast_->reaches(values.data(), 0.5f, n, fast_small.data());
       Same(small, fast_small, n);
+      double sum = 0.25, fast_sum = 0.25;
+      float most = -1, fast_most = -1;
+      PlainLanes().total(values.data(), n, &sum, &most);
+      fast_->total(values.data(), n, &fast_sum, &fast_most);
+      EXPECT_EQ(sum, fast_sum) << n;
+      EXPECT_EQ(most, n == 0 ? -1 : std::max(-1.0f, *std::max_element(values.begin(), values.begin() + n))) << n;
+      EXPECT_EQ(most, fast_most) << n;
+      EXPECT_NEAR(sum, std::accumulate(values.begin(), values.begin() + n, 0.25), 1e-9 * (1 + n)) << n;
     }
   }
 }
