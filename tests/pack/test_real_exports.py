@@ -14,7 +14,7 @@ import pytest
 from tools.parity.__main__ import make_images, python_of, run_case
 
 ANOMALIB, PADDLE = ("LNX_ANOMALIB_PYTHON", "anomalib, openvino"), ("LNX_PADDLE_PYTHON", "ppdet, paddle2onnx")
-CASES = {"anomalib_engine": ANOMALIB, "anomalib_patchcore": ANOMALIB, "paddle_export": PADDLE}
+CASES = {"anomalib_engine": ANOMALIB, "anomalib_patchcore": ANOMALIB, "paddle_export": PADDLE, "paddle_export_boxes": PADDLE}
 
 
 def python_with(variable: str, packages: str, case: str) -> Path:

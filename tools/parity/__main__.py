@@ -40,6 +40,7 @@ CASES = {
     "anomalib_engine": "parity-venv",
     "anomalib_patchcore": "parity-venv",
     "paddle_export": "paddle-export-venv",
+    "paddle_export_boxes": "paddle-export-venv",
     "transformers_swin2sr": "parity-venv",
 }
 LIMITATIONS = (
@@ -109,7 +110,7 @@ def page(report: dict[str, Any]) -> str:
         "The answer is compared with what the core gives for the container that `lnx pack --preset` makes, whose goldens must pass the",
         "self-test too. Random scores are spread over a useful range inside the graph.",
         "",
-        "Three rows are whole exports: a folder that the project's own exporter wrote (anomalib's engine after fitting and",
+        "Four rows are whole exports: a folder that the project's own exporter wrote (anomalib's engine after fitting and",
         "validating, with its weights beside the graph; PaddleDetection's trainer, then paddle2onnx), packed by",
         "`lnx pack --from-anomalib` or `--from-paddle` with nothing told, and held against the project's own inference:",
         "anomalib's TorchInferencer and OpenVINOInferencer, Paddle itself.",
