@@ -124,7 +124,7 @@ void LabelByThreshold(const Map& map, int32_t width, int32_t height, const Windo
     for (const CellRun& run : runs) {
       if (run.verdict >= 0) std::fill(labels + run.begin, labels + run.end, run.verdict != 0 ? label : uint8_t{0});
       if (run.verdict == 0 && !all_scores) continue;
-      if (dense) {
+      if (dense && rows) {
         rows->Copy(y, 0, run.begin, run.end, scores + run.begin);
       } else {
         cells.Values(map.data, y, run.begin, run.end, scores + run.begin);
