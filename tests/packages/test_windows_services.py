@@ -1,7 +1,7 @@
 """The packaged services under Wine's service manager: install, start, restart, upgrade, stop, remove; bad places for their data.
 
-Wine 8's manager does not notice that a service's process has died, so a kill is tested without it (tests/agent) and under systemd;
-nor does it know delayed starts, restarts and accounts (docs/guides/services.md).
+Wine 8's manager does not notice that a service's process has died, so a kill is tested without it, and under systemd. It does not know
+delayed starts, restarts and accounts either (docs/guides/services.md).
 """
 
 from __future__ import annotations
@@ -102,6 +102,36 @@ def _a_second_one_is_refused(agent: ServiceProgram, manager: Wine, config: Path)
     done = manager.run(agent.programs / agent.program, "run", config, env={"LNX_LANG": "en"}, timeout=300)
     assert done.returncode == 4
     assert "LNX-622" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_agent_loses_nothing(korean: Wine, programs: Path, receiver: RunningReceiver, tmp_path: Path) -> None:
+    """The packaged program, killed three times while it delivers; its lock and its half-written records are no hindrance."""
+    plant = tmp_path / "공장 설비"
+    config = windows_agent_toml(plant, receiver.url)
+    program = Program(plant / "이벤트")
+    words = [*korean.launcher("wine64"), windows_path(programs / "lnx-agent.exe"), "run", windows_path(config)]
+
+    def start() -> subprocess.Popen[bytes]:
+        """Without pipes: Wine's own services would keep them open."""
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(words, env=korean.environment({"LNX_LANG": "en"}), **quiet)  # type: ignore[call-overload,no-any-return]
+
+    for kills in range(3):
+        running = start()
+        program.write(500)
+        wait_for(lambda before=kills * 500: len(program.arrived(receiver.records())) > before, LONG)
+        running.kill()
+        running.wait()
+    running = start()
+    try:
+        wait_until_received(receiver, program)
+    finally:
+        running.kill()
+        running.wait()
+        korean.stop()
+    report = verify_folder(plant / "데이터", 0, 1 << 62)
+    assert report.complete, report.problems
 
 
 def test_what_the_manager_is_told(agent: ServiceProgram, manager: Wine) -> None:
