@@ -48,7 +48,9 @@ class Peer:
 
     def __init__(self, kind: str, job: Path, python: Path) -> None:
         command = [python, Path(__file__).with_name("_peer.py"), kind, job]
-        self.process = subprocess.Popen([str(word) for word in command], cwd=job.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [str(word) for word in command], cwd=job.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.told: dict[str, Any] = json.loads(self._line())
 
     def _line(self) -> str:
