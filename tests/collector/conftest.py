@@ -30,8 +30,12 @@ def _npm_modules(area: Path) -> Path:
     if not shutil.which("npm"):
         pytest.skip("npm is not installed")
     target = CACHE / f"npm-{area.name}"
-    lock = (area / "package-lock.json").read_bytes()
-    if (target / "node_modules").exists() and (target / "package-lock.json").read_bytes() == lock:
+    pinned = (area / "package-lock.json").read_bytes()
+
+    def installed() -> bool:
+        return (target / "node_modules").exists() and (target / "package-lock.json").read_bytes() == pinned
+
+    if installed():
         return target
     if target.name in NOT_INSTALLED:
         pytest.skip(f"npm could not install the packages of {area.name}")
@@ -50,9 +54,14 @@ def _npm_modules(area: Path) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         NOT_INSTALLED.add(target.name)  # without a network each attempt takes minutes: one is enough
         pytest.skip(f"npm could not install the packages of {area.name} within {NPM_SECONDS} s (code {failed})")
-    shutil.rmtree(target, ignore_errors=True)
-    with contextlib.suppress(OSError):  # another test process was faster
+    try:
         fresh.rename(target)
+    except OSError:  # there is one already
+        if installed():  # another test process was faster, and its server runs there
+            shutil.rmtree(fresh)
+        else:
+            shutil.rmtree(target)
+            fresh.rename(target)
     return target
 
 
