@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lnx.container import load_signing_key
+from lnx.pack import pack
+from lnx.pack.rapidocr import read_rapidocr
 from PIL import Image, ImageDraw, ImageFont
 
 HERE = Path(__file__).resolve().parent
@@ -55,6 +58,25 @@ def peer(peers: Path, tmp_path_factory: pytest.TempPathFactory) -> Peer:
         return {item["name"]: item["lines"] for item in told}
 
     return run
+
+
+def packed(folder: Path, peers: Path, output: Path, image: Any, signing_key: Path) -> list[str]:
+    """Packs a folder of RapidOCR's models with one golden image; returns what the packer assumed."""
+    sys.path.append(str(peers))  # PyYAML, where the environment has none
+    try:
+        recipe = read_rapidocr(str(folder))
+    finally:
+        sys.path.remove(str(peers))
+    pack(
+        recipe.detector,
+        output,
+        manifest=recipe.manifest,
+        graphs=recipe.graphs,
+        extra_entries=recipe.entries,
+        images=[image],
+        signing_key=load_signing_key(signing_key),
+    )
+    return list(recipe.assumptions)
 
 
 def picture(lines: list[tuple[str, int]], font: str, size: tuple[int, int] = (480, 240), paper: int = 232) -> Any:

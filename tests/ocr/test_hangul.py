@@ -6,7 +6,6 @@ RapidOCR's packages carry no recogniser with Hangul, so one is taught here (hang
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,11 +15,8 @@ import lnx
 import numpy as np
 import onnx
 import pytest
-from lnx.container import load_signing_key
-from lnx.pack import pack
-from lnx.pack.rapidocr import read_rapidocr
 
-from .conftest import KOREAN, Peer, picture
+from .conftest import KOREAN, Peer, packed, picture
 from .hangul import CHARACTERS, make_reader
 
 LINES = ["검사결과 양품", "온도 압력 전류", "제조일자 전력", "전류 검사 완료"]
@@ -50,22 +46,9 @@ def reading(
     model = onnx.load(reader)
     model.metadata_props.add(key="character", value="\n".join(CHARACTERS))
     onnx.save(model, whole / "models/hangul_rec_tests.onnx")
-    sys.path.append(str(peers))  # PyYAML, where the environment has none
-    try:
-        recipe = read_rapidocr(str(whole))
-    finally:
-        sys.path.remove(str(peers))
-    assert any(f"{len(CHARACTERS)} of them Hangul" in told for told in recipe.assumptions)
     output = folder / "korean.lnx"
-    pack(
-        recipe.detector,
-        output,
-        manifest=recipe.manifest,
-        graphs=recipe.graphs,
-        extra_entries=recipe.entries,
-        images=[drawn(LINES[:2], 34)],
-        signing_key=load_signing_key(keys[0]),
-    )
+    assumed = packed(whole, peers, output, drawn(LINES[:2], 34), keys[0])
+    assert any(f"{len(CHARACTERS)} of them Hangul" in told for told in assumed)
     with lnx.Session(output, device="cpu", trusted_keys=[keys[1]], cpu_threads=2, events=False) as session:
         yield Reading(package, session, (reader, listed))
 

@@ -16,11 +16,8 @@ import cv2
 import lnx
 import numpy as np
 import pytest
-from lnx.container import load_signing_key
-from lnx.pack import pack
-from lnx.pack.rapidocr import read_rapidocr
 
-from .conftest import KOREAN, LATIN, Peer, picture
+from .conftest import KOREAN, LATIN, Peer, packed, picture
 
 LABELS = [("LOT-20261121 A7", 30), ("S/N 4BTR7NF-30255", 24), ("0.25 kW  3000 rpm", 20)]
 KOREAN_LINES = [("검사 결과 양품 LOT-1121", 30), ("온도 85.5도 압력 1.20 MPa", 24), ("제조일자 2026.11.21", 28)]
@@ -49,24 +46,9 @@ def package(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def session(package: str, peers: Path, tmp_path_factory: pytest.TempPathFactory, keys: tuple[Path, Path]) -> Iterator[lnx.Session]:
-    import sys
-
-    sys.path.append(str(peers))  # PyYAML, where the environment has none
-    try:
-        recipe = read_rapidocr(str(peers / package))
-    finally:
-        sys.path.remove(str(peers))
-    assert any("no Hangul" in text for text in recipe.assumptions)
     output = tmp_path_factory.mktemp("ocr") / "text.lnx"
-    pack(
-        recipe.detector,
-        output,
-        manifest=recipe.manifest,
-        graphs=recipe.graphs,
-        extra_entries=recipe.entries,
-        images=[picture(LABELS[:1], LATIN, (300, 64))],
-        signing_key=load_signing_key(keys[0]),
-    )
+    assumed = packed(peers / package, peers, output, picture(LABELS[:1], LATIN, (300, 64)), keys[0])
+    assert any("no Hangul" in text for text in assumed)
     with lnx.Session(output, device="cpu", trusted_keys=[keys[1]], cpu_threads=2, events=False) as opened:
         yield opened
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from _case import IMAGES, MODEL, session, write
+from _case import IMAGES, session, write
+from _transformers import export_logits
 from PIL import Image
 from transformers import ConvNextConfig, ConvNextForImageClassification
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
@@ -12,19 +13,7 @@ model = ConvNextForImageClassification(ConvNextConfig(num_labels=1000)).eval()
 with torch.no_grad():
     model.classifier.weight.mul_(10)  # random heads answer nearly the same for all classes
 
-
-class Logits(torch.nn.Module):
-    def __init__(self, inner):
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, pixel_values):
-        return self.inner(pixel_values=pixel_values).logits
-
-
-torch.onnx.export(
-    Logits(model), torch.zeros(1, 3, 224, 224), str(MODEL), input_names=["x"], output_names=["logits"], opset_version=17, dynamo=False
-)
+export_logits(model, 224)
 processor = ConvNextImageProcessorPil(size={"shortest_edge": 224})
 run = session()
 expected = []

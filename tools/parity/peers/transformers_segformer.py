@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from _case import IMAGES, MODEL, save_array, session, write
+from _case import IMAGES, save_array, session, write
+from _transformers import export_logits
 from PIL import Image
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from transformers.models.segformer.image_processing_pil_segformer import SegformerImageProcessorPil
@@ -11,19 +12,7 @@ torch.manual_seed(2)
 config = SegformerConfig(num_labels=4, depths=[1, 1, 1, 1], hidden_sizes=[16, 32, 64, 128], decoder_hidden_size=64)
 model = SegformerForSemanticSegmentation(config).eval()
 
-
-class Logits(torch.nn.Module):
-    def __init__(self, inner):
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, pixel_values):
-        return self.inner(pixel_values=pixel_values).logits
-
-
-torch.onnx.export(
-    Logits(model), torch.zeros(1, 3, 256, 256), str(MODEL), input_names=["x"], output_names=["logits"], opset_version=17, dynamo=False
-)
+export_logits(model, 256)
 processor = SegformerImageProcessorPil(size={"height": 256, "width": 256})
 run = session()
 
